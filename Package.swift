@@ -1,0 +1,99 @@
+// swift-tools-version: 6.2
+
+import PackageDescription
+
+/// Direct dependencies are pinned exactly: the repository carries no `Package.resolved`, and a
+/// relay that is built twice from one commit must be the same relay.
+let package = Package(
+    name: "outbox-relay",
+    products: [
+        .executable(name: "outbox-relay", targets: ["outbox-relay"]),
+        .executable(name: "relay-demo", targets: ["RelayDemo"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser.git", exact: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-collections.git", exact: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-configuration.git", exact: "1.4.0", traits: ["YAML"]),
+        .package(url: "https://github.com/apple/swift-crypto.git", exact: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-log.git", exact: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-metrics.git", exact: "2.13.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird.git", exact: "2.28.1", traits: []),
+        .package(url: "https://github.com/jpsim/Yams.git", exact: "6.2.2"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", exact: "2.13.0"),
+    ],
+    targets: [
+        .systemLibrary(
+            name: "CMongoC", pkgConfig: "libmongoc-1.0",
+            providers: [.apt(["libmongoc-dev", "libbson-dev", "pkg-config"])]),
+        .systemLibrary(
+            name: "CPostgres", pkgConfig: "libpq",
+            providers: [.apt(["libpq-dev", "pkg-config"])]),
+        .target(
+            name: "RelayCore",
+            dependencies: [
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "Metrics", package: "swift-metrics"),
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "DequeModule", package: "swift-collections"),
+            ]),
+        .target(
+            name: "RelayMongoDB",
+            dependencies: [
+                "CMongoC", "RelayCore",
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "Logging", package: "swift-log"),
+            ]),
+        .target(
+            name: "RelayPostgreSQL",
+            dependencies: [
+                "CPostgres", "RelayCore",
+                .product(name: "Logging", package: "swift-log"),
+            ]),
+        .target(
+            name: "RelayOperations",
+            dependencies: [
+                "RelayCore",
+                .product(name: "HummingbirdCore", package: "hummingbird"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "Metrics", package: "swift-metrics"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ]),
+        .target(
+            name: "RelayConfiguration",
+            dependencies: [
+                "RelayCore",
+                .product(name: "Configuration", package: "swift-configuration"),
+                .product(name: "Yams", package: "Yams"),
+            ]),
+        .executableTarget(
+            name: "outbox-relay",
+            dependencies: [
+                "RelayCore", "RelayMongoDB", "RelayPostgreSQL", "RelayOperations", "RelayConfiguration",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "Metrics", package: "swift-metrics"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ]),
+        .target(
+            name: "RelayTesting",
+            dependencies: ["RelayCore", "RelayMongoDB", "RelayPostgreSQL"]),
+        .executableTarget(
+            name: "RelayDemo",
+            dependencies: [
+                "RelayTesting", "RelayMongoDB", "RelayPostgreSQL",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ]),
+        .testTarget(name: "RelayCoreTests", dependencies: ["RelayCore"]),
+        .testTarget(name: "RelayMongoDBTests", dependencies: ["RelayMongoDB", "RelayTesting", "CMongoC"]),
+        .testTarget(name: "RelayPostgreSQLTests", dependencies: ["RelayPostgreSQL", "RelayTesting"]),
+        .testTarget(name: "RelayOperationsTests", dependencies: ["RelayOperations"]),
+        .testTarget(name: "RelayConfigurationTests", dependencies: ["RelayConfiguration"]),
+        .testTarget(
+            name: "IntegrationTests",
+            dependencies: ["RelayTesting", "RelayMongoDB", "RelayPostgreSQL", "RelayCore"]),
+        .testTarget(
+            name: "FaultTests",
+            dependencies: ["RelayTesting", "RelayMongoDB", "RelayPostgreSQL", "outbox-relay"]),
+    ],
+    swiftLanguageModes: [.v6]
+)

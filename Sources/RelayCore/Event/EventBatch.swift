@@ -1,0 +1,79 @@
+/// Consecutive events of one source, their bytes in one arena, and the checkpoint behind the last of them.
+///
+/// A batch without records is a bare position: nothing happened up to there, and that is worth remembering.
+/// A batch is filled by one task and then handed over; from then on it is only read.
+public final class EventBatch: @unchecked Sendable {
+    // @unchecked: `BatchQueue` moves a batch from its only writer to its only reader under a lock.
+
+    /// The bytes of every field.
+    public let arena: ByteArena
+    /// The events in source order.
+    public internal(set) var records: [EventRecord] = []
+    /// Why documents are no events, referred to by ``EventRecord/note``.
+    public internal(set) var poison: [Poison] = []
+    /// The position behind the last record.
+    public internal(set) var end: Checkpoint
+    /// The source's newest cluster time when the last record was read, and whether nothing lay beyond.
+    public internal(set) var sourceTime: ClusterTime?
+    public internal(set) var isLevel = false
+
+    /// An empty batch that ends at `end`.
+    public init(end: Checkpoint, capacity: Int = 64 * 1024) {
+        arena = ByteArena(capacity: capacity)
+        self.end = end
+    }
+
+    /// The batch's size in memory, in bytes.
+    public var byteCount: Int { arena.count + records.count * MemoryLayout<EventRecord>.stride }
+
+    /// Adds an event whose fields already lie in the arena.
+    @inline(__always)
+    public func append(_ record: EventRecord) { records.append(record) }
+
+    /// Adds a document that is no event.
+    public func append(_ record: EventRecord, poison reason: Poison) {
+        var record = record
+        record.outcome = .poison
+        record.note = Int32(poison.count)
+        poison.append(reason)
+        records.append(record)
+    }
+
+    /// Turns an event into poison after the fact: a later stage cannot use it.
+    public func reject(at index: Int, _ reason: Poison) {
+        records[index].outcome = .poison
+        records[index].note = Int32(poison.count)
+        poison.append(reason)
+    }
+
+    /// Marks an event as not asked for.
+    public func filter(at index: Int) { records[index].outcome = .filtered }
+
+    /// Takes the last record out again: the pipeline halts before it.
+    public func dropLast() { records.removeLast() }
+
+    /// Makes room for the headers of a redelivered event: replaces them.
+    public func replaceHeaders(at index: Int, with json: String) {
+        let start = arena.count
+        arena.append(json)
+        records[index].headers = ByteRange(offset: start, length: arena.count - start)
+    }
+
+    /// Says where the batch ends.
+    /// - Parameters:
+    ///   - checkpoint: the position behind the last record.
+    ///   - sourceTime: the source's newest time, where it told it.
+    ///   - isLevel: whether the source had nothing beyond `checkpoint` then.
+    public func close(at checkpoint: Checkpoint, sourceTime: ClusterTime?, isLevel: Bool) {
+        end = checkpoint
+        if let sourceTime { self.sourceTime = sourceTime }
+        self.isLevel = isLevel
+    }
+
+    /// How many records have `outcome`.
+    public func count(of outcome: EventRecord.Outcome) -> Int {
+        var count = 0
+        for record in records where record.outcome == outcome { count += 1 }
+        return count
+    }
+}

@@ -1,0 +1,110 @@
+import Logging
+import Synchronization
+
+/// One term of a pipeline as leader: from the granted lease until it is given back or lost.
+///
+/// Three tasks run side by side: the keeper renews the lease and fetches requests, the guard breaks everything
+/// off when the lease has expired by our own clock, the worker reads and delivers.
+final class LeaseTerm: Sendable {
+    let pipeline: Pipeline
+    let grant: LeaseGrant
+    private let clock: Mutex<LeaseClock>
+    private let requests = Mutex<[RelayRequest]>([])
+    private let taken = Mutex<Set<Int64>>([])
+
+    var parts: Pipeline.Parts { pipeline.parts }
+
+    init(pipeline: Pipeline, lease: (grant: LeaseGrant, clock: LeaseClock)) {
+        self.pipeline = pipeline
+        grant = lease.grant
+        clock = Mutex(lease.clock)
+    }
+
+    /// Leads until stopped. Throws what ended the term otherwise.
+    func run() async throws {
+        pipeline.status.update {
+            $0.role = .leader
+            $0.epoch = self.grant.epoch
+        }
+        pipeline.logger.info("took the lease", metadata: ["lease.epoch": "\(grant.epoch)"])
+        defer { pipeline.status.update { $0.role = .standby } }
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await self.keepLease() }
+            group.addTask { try await self.guardLease() }
+            group.addTask { try await PipelineWorker(term: self).run() }
+            defer { group.cancelAll() }
+            do {
+                try await group.next()
+            } catch {
+                parts.destination.cancelInFlight()
+                throw error
+            }
+        }
+        do {
+            try await parts.store.releaseLease(grant)
+            pipeline.logger.info("gave the lease back", metadata: ["lease.epoch": "\(grant.epoch)"])
+        } catch {
+            pipeline.logger.warning(
+                "could not give the lease back; it expires by itself",
+                metadata: ["error.message": "\(RelayError.wrapping(error).message)"])
+        }
+    }
+
+    /// The requests fetched since the last call.
+    func takeRequests() -> [RelayRequest] {
+        requests.withLock { list in
+            defer { list = [] }
+            return list
+        }
+    }
+
+    /// Says that a request was carried out or refused, so that it may be fetched again if its answer got lost.
+    func settled(_ request: RelayRequest) {
+        _ = taken.withLock { $0.remove(request.id) }
+    }
+
+    private func keepLease() async throws {
+        let interval = min(clock.withLock { $0.renewalInterval }, .seconds(1))
+        var backoff = Backoff(first: interval / 4, most: interval)
+        while true {
+            try await Task.sleep(for: interval)
+            let sentAt = ContinuousClock.now
+            do {
+                guard try await parts.store.renewLease(grant, ttl: parts.leaseTTL) else {
+                    throw RelayError(
+                        .fenced, "the lease of pipeline \(parts.name) was taken over by another relay",
+                        isRetriable: true)
+                }
+                clock.withLock { $0.renewed(sentAt: sentAt) }
+                backoff.reset()
+                try await fetchRequests()
+                // Once a second at most, so that a worker without events still shows progress.
+                pipeline.wakeWorker()
+            } catch let error as RelayError where error.isRetriable && error.code != .fenced {
+                pipeline.logger.debug("lease renewal failed", metadata: ["error.message": "\(error.message)"])
+                try await Task.sleep(for: backoff.next())
+            }
+        }
+    }
+
+    private func fetchRequests() async throws {
+        let found = try await parts.store.pendingRequests()
+        let new = taken.withLock { taken in found.filter { taken.insert($0.id).inserted } }
+        guard !new.isEmpty else { return }
+        requests.withLock { $0 += new }
+    }
+
+    private func guardLease() async throws {
+        while true {
+            let expiresAt = clock.withLock { $0.expiresAt }
+            try await Task.sleep(until: expiresAt)
+            if clock.withLock({ $0.hasExpired(at: .now) }) {
+                throw RelayError(
+                    .unavailable,
+                    "the lease of pipeline \(parts.name) could not be renewed in time: its store does not answer. "
+                        + "Delivery goes on when the store answers again",
+                    isRetriable: true)
+            }
+        }
+    }
+}

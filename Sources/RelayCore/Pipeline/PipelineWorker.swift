@@ -1,0 +1,282 @@
+import Logging
+
+/// Reads and delivers during one term, in passes: each pass opens the source behind the stored checkpoint and
+/// ends when something fails. Only this task knows the stored state, so it needs no lock.
+final class PipelineWorker {
+    private let term: LeaseTerm
+    private let parts: Pipeline.Parts
+    private let status: PipelineStatus
+    private let metrics: RelayMetrics
+    private var state: StoredState
+    /// A position behind which everything is settled that is not worth a transaction yet.
+    private var unsaved: EventBatch?
+    private var lastSave = ContinuousClock.now
+    private var lastMaintenance: ContinuousClock.Instant?
+    /// One event a batch, after a batch was refused that holds a poison event: what is before it is delivered.
+    private var deliversSingly = false
+
+    /// How often an idle pipeline's position is saved.
+    static let idleSaveInterval = Duration.seconds(10)
+
+    init(term: LeaseTerm) {
+        self.term = term
+        parts = term.parts
+        status = term.pipeline.status
+        metrics = term.pipeline.metrics
+        state = StoredState(stream: 0, position: 0, revision: 0, checkpoint: nil, paused: nil)
+    }
+
+    /// Works until stopped; throws what ends the term.
+    func run() async throws {
+        state = try await parts.store.takeOver(term.grant)
+        var backoff = Backoff()
+        while !term.pipeline.isStopping {
+            try Task.checkCancellation()
+            publishState()
+            if state.paused != nil {
+                try await idle()
+                continue
+            }
+            let before = state.revision
+            do {
+                try await pass()
+            } catch let error as RelayError {
+                try await recover(from: error, backoff: &backoff)
+            }
+            if state.revision != before { backoff.reset() }
+        }
+        try await save()
+    }
+
+    /// One pass: source and deliveries side by side until one of them ends.
+    private func pass() async throws {
+        var limits = parts.limits
+        if deliversSingly { limits.events = 1 }
+        let queue = BatchQueue(limits: limits)
+        let start = state.checkpoint
+        unsaved = nil
+        term.pipeline.watch(queue)
+        defer { term.pipeline.watch(nil) }
+        let source = parts.source
+        let reader = Task {
+            defer { queue.finish() }
+            try await source.read(from: start, into: queue)
+        }
+        do {
+            try await withTaskCancellationHandler {
+                try await deliverAll(from: queue)
+            } onCancel: {
+                reader.cancel()
+            }
+        } catch {
+            reader.cancel()
+            _ = await reader.result
+            throw error
+        }
+        // Stopped, paused, or the source has ended: then it says why.
+        let stopped = term.pipeline.isStopping || state.paused != nil
+        if stopped { reader.cancel() }
+        let result = await reader.result
+        if stopped {
+            try await save()
+            return
+        }
+        try result.get()
+    }
+
+    private func deliverAll(from queue: BatchQueue) async throws {
+        while true {
+            status.progress.beat(parts.name, longestWait: .seconds(60))
+            if term.pipeline.isStopping || state.paused != nil { return }
+            try await carryOutRequests()
+            try await maintain()
+            switch try await queue.take() {
+            case .woken: continue
+            case .finished: return
+            case .batch(let batch): try await deliver(batch)
+            }
+        }
+    }
+
+    private func deliver(_ batch: EventBatch) async throws {
+        parts.filter.apply(to: batch)
+        let count = batch.records.count
+        metrics.read.increment(by: count)
+        let filtered = batch.count(of: .filtered)
+        if count == filtered {
+            metrics.filtered.increment(by: filtered)
+            status.update {
+                $0.eventsRead += Int64(count)
+                $0.eventsFiltered += Int64(filtered)
+            }
+            unsaved = batch
+            if lastSave.duration(to: .now) >= Self.idleSaveInterval { try await save() }
+            publishLag(batch)
+            return
+        }
+        let began = ContinuousClock.now
+        let delivery = try await parts.destination.deliver(batch, after: state, under: term.grant)
+        state = delivery.state
+        unsaved = nil
+        lastSave = .now
+        deliversSingly = false
+        report(delivery, of: batch, took: began.duration(to: .now))
+    }
+
+    /// Stores the position behind everything that was settled without a transaction of its own.
+    private func save() async throws {
+        guard let batch = unsaved else { return }
+        state = try await parts.destination.deliver(batch, after: state, under: term.grant).state
+        unsaved = nil
+        lastSave = .now
+    }
+
+    private func recover(from error: RelayError, backoff: inout Backoff) async throws {
+        // An older position must never overwrite what an unanswered commit may have stored since.
+        unsaved = nil
+        if error.code == .fenced { throw error }
+        if error.code == .poison, !deliversSingly {
+            deliversSingly = true
+        } else if error.isRetriable {
+            term.pipeline.note(error)
+            await term.pipeline.pause(for: backoff.next())
+        } else {
+            try await halt(error)
+        }
+        state = try await parts.store.load(term.grant)
+    }
+
+    /// Waits for a person, still holding the lease and answering requests, so that no standby runs into the same.
+    private func halt(_ error: RelayError) async throws {
+        term.pipeline.note(error)
+        status.update {
+            $0.state = .halted
+            $0.why = error.message
+        }
+        term.pipeline.logger.critical(
+            "pipeline halted; it goes on after `outbox-relay resume` or a restart",
+            metadata: ["error.code": "\(error.code)", "error.message": "\(error.message)"])
+        while !term.pipeline.isStopping {
+            status.progress.beat(parts.name, longestWait: .seconds(10))
+            if try await carryOutRequests() { break }
+            await term.pipeline.pause(for: .milliseconds(200))
+            try Task.checkCancellation()
+        }
+        deliversSingly = false
+        status.update { $0.state = .starting }
+    }
+
+    /// Paused: answers requests only.
+    private func idle() async throws {
+        status.progress.beat(parts.name, longestWait: .seconds(10))
+        try await carryOutRequests()
+        try await maintain()
+        await term.pipeline.pause(for: .milliseconds(200))
+    }
+
+    /// Carries out what commands have asked for. True when one of them was to resume.
+    @discardableResult
+    private func carryOutRequests() async throws -> Bool {
+        var resumed = false
+        for request in term.takeRequests() {
+            defer { term.settled(request) }
+            switch request.kind {
+            case .retryDeadLetters(let ids):
+                let source = parts.source
+                try await save()
+                let delivery = try await parts.destination.retry(
+                    ids, for: request, after: state, under: term.grant, decode: { try source.decode(document: $0) })
+                state = delivery.state
+                metrics.delivered.increment(by: delivery.delivered)
+                status.update { $0.eventsDelivered += Int64(delivery.delivered) }
+            case .discardDeadLetters(let ids):
+                _ = try await parts.destination.discard(ids, for: request, under: term.grant)
+            case .pause(let reason):
+                try await parts.store.setPaused(reason, request: request)
+                state.paused = reason
+            case .resume:
+                try await parts.store.setPaused(nil, request: request)
+                state.paused = nil
+                resumed = true
+            case .unknown(let kind):
+                try await parts.store.answer(
+                    request,
+                    RequestAnswer(
+                        succeeded: false, message: "this version of outbox-relay does not know the request '\(kind)'"))
+            }
+            try await countDeadLetters()
+        }
+        return resumed
+    }
+
+    private func maintain() async throws {
+        if let last = lastMaintenance, last.duration(to: .now) < .seconds(60) { return }
+        lastMaintenance = .now
+        do {
+            try await parts.store.maintain()
+        } catch let error as RelayError where error.isRetriable {
+            term.pipeline.logger.warning("maintenance postponed", metadata: ["error.message": "\(error.message)"])
+        }
+        try await countDeadLetters()
+    }
+
+    private func countDeadLetters() async throws {
+        let waiting = try await parts.store.deadLetterCount()
+        status.update { $0.deadLetters = waiting }
+    }
+
+    private func publishState() {
+        let state = self.state
+        status.update {
+            $0.stream = state.stream
+            $0.position = state.position
+            if let reason = state.paused {
+                $0.state = .paused
+                $0.why = reason
+            } else if $0.state == .paused || $0.state == .starting {
+                $0.state = .catchingUp
+            }
+        }
+    }
+
+    private func report(_ delivery: Delivery, of batch: EventBatch, took: Duration) {
+        let dead = delivery.deadLettered.values.reduce(0, +)
+        metrics.delivered.increment(by: delivery.delivered)
+        metrics.filtered.increment(by: delivery.filtered)
+        for (reason, count) in delivery.deadLettered {
+            metrics.deadLettered(count, reason: reason.rawValue)
+            term.pipeline.logger.warning(
+                "documents dead-lettered", metadata: ["reason": "\(reason.rawValue)", "count": "\(count)"])
+        }
+        metrics.batchSize.record(batch.records.count)
+        metrics.batchDuration.recordNanoseconds(Int64(took / .nanoseconds(1)))
+        let position = delivery.state.position
+        status.update {
+            $0.eventsRead += Int64(batch.records.count)
+            $0.eventsDelivered += Int64(delivery.delivered)
+            $0.eventsFiltered += Int64(delivery.filtered)
+            $0.eventsDeadLettered += Int64(dead)
+            $0.deadLetters += dead
+            $0.position = position
+        }
+        publishLag(batch)
+    }
+
+    private func publishLag(_ batch: EventBatch) {
+        let settled = batch.end.clusterTime
+        status.update {
+            if batch.isLevel {
+                $0.lagSeconds = 0
+                $0.lagEvents = 0
+                $0.state = .streaming
+                $0.why = nil
+            } else if let newest = batch.sourceTime, let settled {
+                let lag = Double(newest.seconds) - Double(settled.seconds)
+                $0.lagSeconds = max(0, lag)
+                $0.lagEvents = nil
+                if lag >= 2 || batch.end.backlog != nil { $0.state = .catchingUp } else { $0.state = .streaming }
+                $0.why = batch.end.backlog == nil ? nil : "reading the backlog that was there at the first start"
+            }
+        }
+    }
+}

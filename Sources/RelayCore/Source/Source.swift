@@ -1,0 +1,14 @@
+/// Where events come from. A source knows nothing of destinations.
+public protocol Source: Sendable {
+    /// Reads from behind `checkpoint` (from the very beginning when nil) and submits batches to `queue`
+    /// until it is cancelled.
+    ///
+    /// Waits out whatever passes by itself (elections, broken connections, a collection that does not
+    /// exist yet), reporting it to its status.
+    /// - Throws: ``RelayError`` for what a person has to decide: the pipeline halts.
+    func read(from checkpoint: Checkpoint?, into queue: BatchQueue) async throws
+
+    /// Makes an event of a document that was once no event, in its source form (`DeadLetter.document`).
+    /// The batch holds one record, of either outcome.
+    func decode(document: [UInt8]) throws -> EventBatch
+}

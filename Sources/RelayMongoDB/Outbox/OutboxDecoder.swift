@@ -1,0 +1,205 @@
+import RelayCore
+
+/// Makes an event of an outbox document: one pass over the raw bytes, every field appended to the batch's arena.
+///
+/// What is no event becomes poison with the whole document and the reason. Nothing that a service may have
+/// written makes it fail otherwise.
+final class OutboxDecoder {
+    private let mapping: OutboxMapping
+    private let collection: String
+    private let matcher: BSONFieldMatcher
+    private let values: BSONFieldValues
+
+    private enum Field: Int {
+        case id, topic, key, type, payload, headers, time, schemaVersion, traceparent
+    }
+
+    init(_ mapping: OutboxMapping, collection: String) {
+        self.mapping = mapping
+        self.collection = collection
+        matcher = BSONFieldMatcher(mapping.fields)
+        values = BSONFieldValues(for: matcher)
+    }
+
+    /// Appends the event, or the poison, that `bytes` is.
+    /// - Parameters:
+    ///   - bytes: a BSON document.
+    ///   - fallbackTime: milliseconds since 1970, for an event that does not say when it happened.
+    func decode(_ bytes: UnsafeRawBufferPointer, fallbackTime: Int64, into batch: EventBatch) {
+        let arena = batch.arena
+        let start = arena.count
+        var record = EventRecord()
+        do {
+            try decode(try BSONView(bytes), fallbackTime, &record, arena)
+            batch.append(record)
+        } catch {
+            arena.truncate(to: start)
+            let poison = (error as? Reject)?.poison ?? Poison(.invalidDocument, "\(error)")
+            var record = EventRecord()
+            record.document = Self.append(bytes, to: arena)
+            record.occurredAt = fallbackTime
+            describe(bytes, &record, arena)
+            let text = arena.count
+            if let view = try? BSONView(bytes), (try? BSONJSON.append(view, style: .canonical, to: arena)) != nil {
+                record.documentText = ByteRange(offset: text, length: arena.count - text)
+            }
+            batch.append(record, poison: poison)
+        }
+    }
+
+    private struct Reject: Error {
+        let poison: Poison
+        init(_ reason: Poison.Reason, _ message: String) { poison = Poison(reason, message) }
+    }
+
+    private func decode(
+        _ document: BSONView, _ fallbackTime: Int64, _ record: inout EventRecord, _ arena: ByteArena
+    ) throws {
+        try matcher.match(document, into: values)
+        record.id = try identifier(.id, named: mapping.id, arena)
+        record.type = try requiredText(.type, named: mapping.type, arena)
+        record.topic = try topic(arena)
+        record.key = try key(arena) ?? record.id
+        try payload(&record, arena)
+        try headers(&record, arena)
+        record.occurredAt = try time() ?? fallbackTime
+        try schemaVersion(&record, arena)
+        if let trace = value(.traceparent)?.utf8, trace.count > 0 {
+            record.traceparent = try text(trace, named: mapping.traceparent ?? "", arena)
+        }
+    }
+
+    // MARK: - Fields
+
+    private func value(_ field: Field) -> BSONRawValue? {
+        guard let value = values[field.rawValue], !value.isNull else { return nil }
+        return value
+    }
+
+    private func identifier(_ field: Field, named name: String, _ arena: ByteArena) throws -> ByteRange {
+        guard let value = value(field) else { throw Reject(.missingField, "the field '\(name)' is missing") }
+        let start = arena.count
+        try BSONIdentifier.append(value, to: arena)
+        if arena.count == start { throw Reject(.invalidField, "the field '\(name)' is empty") }
+        return ByteRange(offset: start, length: arena.count - start)
+    }
+
+    private func requiredText(_ field: Field, named name: String, _ arena: ByteArena) throws -> ByteRange {
+        guard let value = value(field) else { throw Reject(.missingField, "the field '\(name)' is missing") }
+        guard let bytes = value.utf8 else { throw Reject(.invalidField, "the field '\(name)' is not a string") }
+        if bytes.count == 0 { throw Reject(.invalidField, "the field '\(name)' is empty") }
+        return try text(bytes, named: name, arena)
+    }
+
+    private func topic(_ arena: ByteArena) throws -> ByteRange {
+        guard let value = value(.topic) else { return Self.append(collection, to: arena) }
+        guard let bytes = value.utf8 else {
+            throw Reject(.invalidField, "the field '\(mapping.topic ?? "")' is not a string")
+        }
+        if bytes.count == 0 { return Self.append(collection, to: arena) }
+        return try text(bytes, named: mapping.topic ?? "", arena)
+    }
+
+    private func key(_ arena: ByteArena) throws -> ByteRange? {
+        guard let value = value(.key) else { return nil }
+        let start = arena.count
+        try BSONIdentifier.append(value, to: arena)
+        return arena.count == start ? nil : ByteRange(offset: start, length: arena.count - start)
+    }
+
+    private func payload(_ record: inout EventRecord, _ arena: ByteArena) throws {
+        // A payload of null is a value: the service says that there is nothing. A missing one is a mistake.
+        guard let value = values[Field.payload.rawValue] else {
+            throw Reject(.missingField, "the field '\(mapping.payload)' is missing")
+        }
+        let start = arena.count
+        var facts: JSONFacts
+        if let text = value.utf8, let already = JSONText.validate(text) {
+            arena.append(text)
+            facts = already
+        } else if mapping.keepsBinaryPayload, let binary = value.binary {
+            arena.append(binary.bytes)
+            facts = JSONFacts(kind: .string)
+        } else {
+            facts = try BSONJSON.append(value, style: mapping.style, to: arena)
+        }
+        record.payload = ByteRange(offset: start, length: arena.count - start)
+        record.payloadRefusedByJSONB = !facts.fitsJSONB
+    }
+
+    private func headers(_ record: inout EventRecord, _ arena: ByteArena) throws {
+        guard let value = value(.headers) else { return }
+        guard let document = value.document else {
+            throw Reject(.invalidField, "the field '\(mapping.headers ?? "")' is not a document")
+        }
+        let start = arena.count
+        let facts = try BSONJSON.append(document, style: mapping.style, to: arena)
+        if !facts.fitsJSONB {
+            throw Reject(.unstorable, "the field '\(mapping.headers ?? "")' holds a NUL character")
+        }
+        record.headers = ByteRange(offset: start, length: arena.count - start)
+    }
+
+    private func time() throws -> Int64? {
+        guard let value = value(.time) else { return nil }
+        if let date = value.date { return date }
+        if let timestamp = value.timestamp { return Int64(timestamp.seconds) * 1000 }
+        if let milliseconds = value.integral { return milliseconds }
+        if let text = value.string, let parsed = RFC3339.milliseconds(text) { return parsed }
+        throw Reject(
+            .invalidField,
+            "the field '\(mapping.time ?? "")' is neither a date nor milliseconds since 1970 nor an RFC 3339 time")
+    }
+
+    private func schemaVersion(_ record: inout EventRecord, _ arena: ByteArena) throws {
+        var number: Int?
+        if let value = value(.schemaVersion) {
+            if let bytes = value.utf8 {
+                record.schemaVersion = try text(bytes, named: mapping.schemaVersion ?? "", arena)
+                number = Int(value.string ?? "")
+            } else if let integral = value.integral {
+                record.schemaVersion = Self.append(String(integral), to: arena)
+                number = Int(integral)
+            } else {
+                throw Reject(
+                    .invalidField, "the field '\(mapping.schemaVersion ?? "")' is neither a string nor a whole number")
+            }
+        }
+        guard let accepted = mapping.schemaVersions else { return }
+        guard let number, accepted.contains(where: { $0.contains(number) }) else {
+            throw Reject(
+                .schemaVersion,
+                "the field '\(mapping.schemaVersion ?? "")' is not among the accepted versions (SOURCE_SCHEMA_VERSIONS)")
+        }
+    }
+
+    // MARK: - Pieces
+
+    private func text(_ bytes: UnsafeRawBufferPointer, named name: String, _ arena: ByteArena) throws -> ByteRange {
+        if let base = bytes.baseAddress, UTF8Check.firstInvalid(from: base, to: base + bytes.count) != nil {
+            throw Reject(.invalidDocument, "the field '\(name)' is not valid UTF-8")
+        }
+        return Self.append(bytes, to: arena)
+    }
+
+    /// What can be told of a document that is no event, so that a person can find it.
+    private func describe(_ bytes: UnsafeRawBufferPointer, _ record: inout EventRecord, _ arena: ByteArena) {
+        guard let view = try? BSONView(bytes), (try? matcher.match(view, into: values)) != nil else { return }
+        record.id = (try? identifier(.id, named: mapping.id, arena)) ?? .none
+        record.type = (try? requiredText(.type, named: mapping.type, arena)) ?? .none
+        record.topic = (try? topic(arena)) ?? .none
+        record.key = ((try? key(arena)) ?? nil) ?? .none
+    }
+
+    private static func append(_ bytes: UnsafeRawBufferPointer, to arena: ByteArena) -> ByteRange {
+        let start = arena.count
+        arena.append(bytes)
+        return ByteRange(offset: start, length: arena.count - start)
+    }
+
+    private static func append(_ text: String, to arena: ByteArena) -> ByteRange {
+        let start = arena.count
+        arena.append(text)
+        return ByteRange(offset: start, length: arena.count - start)
+    }
+}

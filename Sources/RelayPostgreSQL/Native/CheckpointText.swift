@@ -1,0 +1,31 @@
+import Foundation
+import RelayCore
+
+/// A checkpoint as the text that is stored.
+enum CheckpointText {
+    static func encode(_ checkpoint: Checkpoint) throws -> String {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        return String(decoding: try encoder.encode(checkpoint), as: UTF8.self)
+    }
+
+    /// - Throws: ``RelayError`` when a newer relay wrote it, or somebody changed it.
+    static func decode(_ text: String, pipeline: String) throws -> Checkpoint {
+        do {
+            let checkpoint = try JSONDecoder().decode(Checkpoint.self, from: Data(text.utf8))
+            guard checkpoint.format <= Checkpoint().format else {
+                throw RelayError(
+                    .identity,
+                    "the checkpoint of \(pipeline) was written by a newer version of outbox-relay: run that version")
+            }
+            return checkpoint
+        } catch let error as RelayError {
+            throw error
+        } catch {
+            throw RelayError(
+                .identity,
+                "the stored checkpoint of \(pipeline) cannot be read: it was changed by hand or damaged. Restore it "
+                    + "from a backup of the table checkpoints")
+        }
+    }
+}
