@@ -1,6 +1,7 @@
 #ifndef OUTBOX_RELAY_CMONGOC_H
 #define OUTBOX_RELAY_CMONGOC_H
 
+#include <malloc.h>
 #include <mongoc/mongoc.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>

@@ -17,13 +17,11 @@ public final class Pipeline: Sendable {
         public var filter: EventFilter
         public var limits: BatchLimits
         public var leaseTTL: Duration
-        /// Whether a document that is no event halts the pipeline instead of being dead-lettered.
-        public var haltsOnPoison: Bool
 
         /// The parts of the pipeline `name`.
         public init(
             name: String, source: any Source, destination: any Destination, store: any StateStore,
-            filter: EventFilter, limits: BatchLimits, leaseTTL: Duration, haltsOnPoison: Bool
+            filter: EventFilter, limits: BatchLimits, leaseTTL: Duration
         ) {
             self.name = name
             self.source = source
@@ -32,7 +30,6 @@ public final class Pipeline: Sendable {
             self.filter = filter
             self.limits = limits
             self.leaseTTL = leaseTTL
-            self.haltsOnPoison = haltsOnPoison
         }
     }
 

@@ -228,6 +228,7 @@ final class PipelineWorker {
     private func publishState() {
         let state = self.state
         status.update {
+            $0.settledTime = state.checkpoint?.clusterTime
             $0.stream = state.stream
             $0.position = state.position
             if let reason = state.paused {
@@ -265,6 +266,7 @@ final class PipelineWorker {
     private func publishLag(_ batch: EventBatch) {
         let settled = batch.end.clusterTime
         status.update {
+            $0.settledTime = settled
             if batch.isLevel {
                 $0.lagSeconds = 0
                 $0.lagEvents = 0

@@ -54,6 +54,8 @@ public struct PipelineSnapshot: Sendable {
     public var cleanupBlockedBy: [String] = []
     /// How often reading and delivering began anew after a failure.
     public var restarts: Int = 0
+    /// The cluster time up to which everything is settled.
+    public var settledTime: ClusterTime?
     /// Totals since the process started.
     public var eventsRead: Int64 = 0
     public var eventsDelivered: Int64 = 0

@@ -1,0 +1,76 @@
+/// The parts of `MONGODB_URI` that the relay itself needs.
+struct MongoURI: Sendable {
+    /// The URI as written, with its password.
+    let text: String
+    /// The database in the path; nil where there is none.
+    let database: String?
+}
+
+extension ValueFormat where Value == MongoURI {
+    /// A connection string of MongoDB. Its options are the driver's to check.
+    static var mongodb: Self {
+        let accepted = "`mongodb://HOST[:PORT][,…]/DATABASE[?OPTIONS]` or `mongodb+srv://HOST/DATABASE[?OPTIONS]`"
+        return Self(accepted) { text throws(MalformedValue) in
+            let uri = try ServerURI(text)
+            guard uri.scheme == "mongodb" || uri.scheme == "mongodb+srv" else {
+                throw MalformedValue("does not begin with `mongodb://` or `mongodb+srv://`")
+            }
+            guard uri.hosts.allSatisfy({ !$0.name.isEmpty }) else { throw MalformedValue("names no host") }
+            guard uri.scheme == "mongodb" || (uri.hosts.count == 1 && uri.hosts[0].port == nil) else {
+                throw MalformedValue("names several hosts or a port, which `mongodb+srv://` cannot have")
+            }
+            guard let path = uri.path, !path.isEmpty else { return MongoURI(text: text, database: nil) }
+            return MongoURI(text: text, database: ServerURI.decoded(path))
+        }
+    }
+}
+
+/// Where a destination is.
+struct DestinationURL: Sendable {
+    /// The URL as written, with its password.
+    let text: String
+    let kind: DestinationKind
+}
+
+extension ValueFormat where Value == DestinationURL {
+    /// A PostgreSQL connection URI (libpq, "Connection URIs") or the URL of a webhook.
+    static var destination: Self {
+        let accepted =
+            "`postgres://[USER[:PASSWORD]@]HOST[:PORT]/DATABASE`, `postgresql://…`, `http://…` or `https://…`"
+        return Self(accepted) { text throws(MalformedValue) in
+            let uri = try ServerURI(text)
+            switch uri.scheme {
+            case "postgres", "postgresql":
+                for pair in (uri.query ?? "").split(separator: "&") where !pair.contains("=") {
+                    throw MalformedValue("has a parameter without `=`")
+                }
+                guard !uri.hasFragment else { throw MalformedValue("has a `#` that is not percent-encoded") }
+                return DestinationURL(text: text, kind: .postgresql)
+            case "http", "https":
+                try checkWeb(uri)
+                return DestinationURL(text: text, kind: .webhook)
+            default:
+                throw MalformedValue("does not begin with `postgres://`, `postgresql://`, `http://` or `https://`")
+            }
+        }
+    }
+}
+
+extension ValueFormat where Value == String {
+    /// The URL of a server that is asked over HTTP.
+    static var webURL: Self {
+        Self("an `http://` or `https://` URL") { text throws(MalformedValue) in
+            let uri = try ServerURI(text)
+            guard uri.scheme == "http" || uri.scheme == "https" else {
+                throw MalformedValue("does not begin with `http://` or `https://`")
+            }
+            try checkWeb(uri)
+            return text
+        }
+    }
+}
+
+private func checkWeb(_ uri: ServerURI) throws(MalformedValue) {
+    guard uri.hosts.count == 1, !uri.hosts[0].name.isEmpty else { throw MalformedValue("must name one host") }
+    guard !uri.hasFragment else { throw MalformedValue("has a fragment, which is never sent") }
+}

@@ -1,0 +1,92 @@
+/// Values that are right each by itself and cannot hold together.
+enum Contradictions {
+    static func problems(in review: SettingsReview) -> [ConfigurationProblem] {
+        source(review) + relay(review) + compensation(review)
+            + review.settings.destinations.flatMap { destination($0, review) }
+    }
+
+    private static func source(_ review: SettingsReview) -> [ConfigurationProblem] {
+        typealias Table = ConfigurationTable.Source
+        let source = review.settings.source
+        let kind = Table.kind.variable
+        return review.conflict(
+            Table.collections.variable, kind, if: source.kind == .outbox && source.collections.count > 1,
+            "names several collections, of which an outbox has one")
+            + review.conflict(
+                Table.collections.variable, kind, if: source.kind != .changes && source.watchesWholeDatabase,
+                "can be `*` only for `changes`")
+            + review.conflict(
+                Table.capture.variable, kind, if: source.capture == .poll && source.kind == .changes,
+                "cannot be `poll`, since changes are seen by a stream only")
+            + review.conflict(
+                Table.capture.variable, Table.cleanup.variable,
+                if: source.capture == .poll && source.kind != .changes && source.cleanup == .none,
+                "`poll` needs settled documents to be deleted or marked, or it would read all of them again and again")
+            + review.conflict(
+                Table.onHistoryLost.variable, kind, if: source.onHistoryLost == .rescan && source.kind == .changes,
+                "cannot be `rescan`, since no collection holds the changes that were missed")
+    }
+
+    private static func relay(_ review: SettingsReview) -> [ConfigurationProblem] {
+        typealias Table = ConfigurationTable.Relay
+        return review.conflict(
+            Table.batchBytes.variable, Table.bufferBytes.variable,
+            if: review.settings.batchBytes > review.settings.bufferBytes, "is more than all pipelines may hold")
+    }
+
+    private static func compensation(_ review: SettingsReview) -> [ConfigurationProblem] {
+        typealias Table = ConfigurationTable.Compensation
+        let compensation = review.settings.compensation
+        let isWatched = compensation.collection.map(review.settings.source.collections.contains) == true
+        return review.conflict(
+            Table.collection.variable, ConfigurationTable.Source.collections.variable, if: isWatched,
+            "would feed the source with its own dead letters")
+            + review.conflict(
+                Table.event.variable, ConfigurationTable.Destination.names.variable,
+                if: compensation.event && review.settings.destinations.count < 2,
+                "needs a second destination to send to")
+    }
+
+    private static func destination(
+        _ destination: DestinationSettings, _ review: SettingsReview
+    ) -> [ConfigurationProblem] {
+        typealias Queue = ConfigurationTable.Queue
+        typealias Webhook = ConfigurationTable.Webhook
+        let webhook = destination.webhook
+        let hasStatement = destination.sql != nil
+        return review.conflict(
+            Queue.engine.variable, Queue.sql.variable, destination,
+            if: destination.kind == .postgresql && destination.queue == .sql && !hasStatement,
+            "`sql` needs the statement")
+            + review.conflict(
+                Queue.retention.variable, Queue.retentionMax.variable, destination,
+                if: destination.retention > destination.retentionMax, "is longer than events are kept at most")
+            + review.conflict(
+                Webhook.retryFirst.variable, Webhook.retryMax.variable, destination,
+                if: webhook.retryFirst > webhook.retryMax, "is longer than the longest wait")
+            + review.conflict(
+                Webhook.retryFirst.variable, Webhook.retryFor.variable, destination,
+                if: webhook.retryFirst > webhook.retryFor, "is longer than all attempts may take")
+            + review.conflict(
+                Webhook.tlsCertificate.variable, Webhook.tlsKey.variable, destination,
+                if: webhook.tlsCertificate != nil && webhook.tlsKey == nil, "needs its private key")
+            + review.conflict(
+                Webhook.tlsKey.variable, Webhook.tlsCertificate.variable, destination,
+                if: webhook.tlsKey != nil && webhook.tlsCertificate == nil, "needs its certificate")
+            + oauth(destination, review)
+    }
+
+    private static func oauth(_ destination: DestinationSettings, _ review: SettingsReview) -> [ConfigurationProblem] {
+        typealias Table = ConfigurationTable.Webhook
+        let required = [Table.oauthTokenURL.variable, Table.oauthClientID.variable, Table.oauthClientSecret.variable]
+        let all = required + [Table.oauthScope.variable]
+        guard review.isSound(all, destination), all.contains(where: { review.set($0, destination) != nil }) else {
+            return []
+        }
+        return required.filter { review.set($0, destination) == nil }.map {
+            ConfigurationProblem(
+                review.name($0, destination), "is required and not set where another option of OAuth is",
+                accepted: $0.accepted)
+        }
+    }
+}

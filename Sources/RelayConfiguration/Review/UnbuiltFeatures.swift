@@ -1,0 +1,51 @@
+/// What the configuration knows and this version cannot do yet. It is refused at the start: an option that is accepted
+/// and ignored would promise what does not happen. Each line goes when its feature comes.
+enum UnbuiltFeatures {
+    static func problems(in review: SettingsReview) -> [ConfigurationProblem] {
+        source(review) + compensation(review)
+            + review.settings.destinations.flatMap { destination($0, review) }
+    }
+
+    private static func source(_ review: SettingsReview) -> [ConfigurationProblem] {
+        typealias Table = ConfigurationTable.Source
+        let source = review.settings.source
+        return unbuilt(review, Table.kind.variable, if: source.kind != .outbox, accepted: "`outbox`")
+            + unbuilt(review, Table.capture.variable, if: source.capture != .stream, accepted: "`stream`")
+            + unbuilt(review, Table.cleanup.variable, if: source.cleanup != .none, accepted: "`none`")
+            + unbuilt(review, Table.onHistoryLost.variable, if: source.onHistoryLost != .halt, accepted: "`halt`")
+            + unbuilt(review, Table.rescanSlack.variable, if: true, accepted: "not to be set")
+    }
+
+    private static func compensation(_ review: SettingsReview) -> [ConfigurationProblem] {
+        typealias Table = ConfigurationTable.Compensation
+        return unbuilt(review, Table.collection.variable, if: true, accepted: "not to be set")
+            + unbuilt(review, Table.event.variable, if: review.settings.compensation.event, accepted: "`false`")
+    }
+
+    private static func destination(
+        _ destination: DestinationSettings, _ review: SettingsReview
+    ) -> [ConfigurationProblem] {
+        typealias Table = ConfigurationTable.Destination
+        return unbuilt(
+            review, Table.url.variable, destination, if: destination.kind == .webhook,
+            accepted: "`postgres://` or `postgresql://`")
+            + unbuilt(
+                review, ConfigurationTable.Queue.engine.variable, destination,
+                if: destination.queue != .native, accepted: "`native`")
+            + unbuilt(
+                review, Table.partitions.variable, destination, if: destination.partitions != 1, accepted: "1")
+            + unbuilt(review, Table.claimCheck.variable, destination, if: true, accepted: "not to be set")
+    }
+
+    /// A problem where the variable was set and `isUnbuilt`.
+    private static func unbuilt(
+        _ review: SettingsReview, _ variable: ConfigurationVariable, _ destination: DestinationSettings? = nil,
+        if isUnbuilt: Bool, accepted: String
+    ) -> [ConfigurationProblem] {
+        guard isUnbuilt, let set = review.set(variable, destination) else { return [] }
+        return [
+            ConfigurationProblem(
+                set.name, "asks for something that this version cannot do yet", found: set.shown, accepted: accepted)
+        ]
+    }
+}

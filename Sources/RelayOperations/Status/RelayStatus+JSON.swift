@@ -1,0 +1,57 @@
+import RelayCore
+
+extension RelayStatus {
+    /// The document of `/status`. Every field is always there; what is not known is `null`.
+    var json: JSONValue {
+        .object([
+            ("name", .string(name)),
+            ("version", .string(version)),
+            ("ready", .bool(readiness.isGood)),
+            ("live", .bool(liveness.isGood)),
+            ("mongoDBReached", .bool(hasReachedMongoDB)),
+            ("mongoDBProblem", .optional(mongoDBProblem)),
+            (
+                "stuck",
+                .array(
+                    progress.stuck().map { loop in
+                        .object([("loop", .string(loop.name)), ("seconds", .number(loop.seconds.toMilliseconds))])
+                    })
+            ),
+            ("pipelines", .array(pipelines.map { $0.snapshot.json })),
+        ])
+    }
+}
+
+extension PipelineSnapshot {
+    /// One element of `pipelines` in `/status`.
+    var json: JSONValue {
+        .object([
+            ("name", .string(name)),
+            ("destination", .string(destination)),
+            ("role", .string(role.rawValue)),
+            ("state", .string(state.rawValue)),
+            ("why", .optional(why)),
+            ("lagSeconds", .optional(lagSeconds?.toMilliseconds)),
+            ("lagEvents", .optional(lagEvents)),
+            ("oplogHeadroomSeconds", .optional(oplogHeadroomSeconds?.toMilliseconds)),
+            ("lastError", .optional(lastError)),
+            ("lastErrorAt", .optional(lastErrorAt.flatMap(UTCTime.init(unixSeconds:))?.rfc3339)),
+            ("epoch", .optional(epoch)),
+            ("stream", .optional(stream)),
+            ("position", .optional(position)),
+            ("parked", .integer(Int64(parked))),
+            ("deadLetters", .integer(Int64(deadLetters))),
+            ("cleanupBlockedBy", .array(cleanupBlockedBy.map { .string($0) })),
+            ("restarts", .integer(Int64(restarts))),
+            ("eventsRead", .integer(eventsRead)),
+            ("eventsDelivered", .integer(eventsDelivered)),
+            ("eventsFiltered", .integer(eventsFiltered)),
+            ("eventsDeadLettered", .integer(eventsDeadLettered)),
+        ])
+    }
+}
+
+extension Double {
+    /// Rounded to thousandths: more digits of a duration are noise to a reader.
+    fileprivate var toMilliseconds: Double { (self * 1000).rounded() / 1000 }
+}
