@@ -23,8 +23,11 @@ public final class EventBatch: @unchecked Sendable {
         self.end = end
     }
 
-    /// The batch's size in memory, in bytes.
+    /// The bytes that are filled: what decides whether a batch is full.
     public var byteCount: Int { arena.count + records.count * MemoryLayout<EventRecord>.stride }
+
+    /// The memory that the batch holds, in bytes, filled or not: what counts against the buffer.
+    public var heldBytes: Int { arena.capacity + records.capacity * MemoryLayout<EventRecord>.stride }
 
     /// Adds an event whose fields already lie in the arena.
     @inline(__always)

@@ -66,7 +66,7 @@ public final class BatchQueue: Sendable {
                 if state.queuedBytes + state.inFlightBytes >= limits.buffer { return .wait }
                 if let open = state.open {
                     state.open = nil
-                    state.queuedBytes -= open.byteCount
+                    state.queuedBytes -= open.heldBytes
                     return .batch(open)
                 }
                 return .make
@@ -83,7 +83,7 @@ public final class BatchQueue: Sendable {
     public func submit(_ batch: EventBatch) {
         let full = isFull(batch)
         let consumer = state.withLock { state in
-            state.queuedBytes += batch.byteCount
+            state.queuedBytes += batch.heldBytes
             if full {
                 state.full.append(batch)
             } else {
@@ -116,15 +116,15 @@ public final class BatchQueue: Sendable {
                     return .item(.woken)
                 }
                 if let batch = state.full.popFirst() {
-                    state.queuedBytes -= batch.byteCount
-                    state.inFlightBytes = batch.byteCount
+                    state.queuedBytes -= batch.heldBytes
+                    state.inFlightBytes = batch.heldBytes
                     return .item(.batch(batch))
                 }
                 if let open = state.open {
                     if !hasLingered, !open.records.isEmpty, !state.isFinished { return .linger }
                     state.open = nil
-                    state.queuedBytes -= open.byteCount
-                    state.inFlightBytes = open.byteCount
+                    state.queuedBytes -= open.heldBytes
+                    state.inFlightBytes = open.heldBytes
                     return .item(.batch(open))
                 }
                 return state.isFinished ? .item(.finished) : .wait

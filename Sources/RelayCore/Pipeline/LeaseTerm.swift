@@ -27,7 +27,7 @@ final class LeaseTerm: Sendable {
             $0.epoch = self.grant.epoch
         }
         pipeline.logger.info("took the lease", metadata: ["lease.epoch": "\(grant.epoch)"])
-        defer { pipeline.status.update { $0.role = .standby } }
+        defer { pipeline.status.update { $0.resign() } }
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await self.keepLease() }
             group.addTask { try await self.guardLease() }

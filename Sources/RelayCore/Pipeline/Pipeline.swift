@@ -82,7 +82,7 @@ public final class Pipeline: Sendable {
             }
         }
         status.progress.end(parts.name)
-        status.update { $0.role = .standby }
+        status.update { $0.resign() }
     }
 
     /// Asks for the lease until it is ours. Nil when stopped before.
@@ -102,7 +102,7 @@ public final class Pipeline: Sendable {
                     lastHolder = holder
                 }
                 status.update {
-                    $0.role = .standby
+                    $0.resign()
                     $0.state = .starting
                     $0.why = "standing by: the lease is held by \(holder)"
                 }
@@ -132,6 +132,7 @@ public final class Pipeline: Sendable {
             $0.lastError = error.message
             $0.lastErrorAt = Double(Self.unixMilliseconds()) / 1000
             $0.restarts += 1
+            if $0.state == .streaming { $0.state = .catchingUp }
             if $0.state != .halted, $0.state != .paused { $0.why = error.message }
         }
         metrics.restarted.increment()

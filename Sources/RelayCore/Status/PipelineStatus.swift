@@ -67,6 +67,13 @@ public struct PipelineSnapshot: Sendable {
         self.name = name
         self.destination = destination
     }
+
+    /// No longer the leader: what only the leader knows is not known any more.
+    mutating func resign() {
+        role = .standby
+        lagSeconds = nil
+        lagEvents = nil
+    }
 }
 
 /// The live status of one pipeline: its parts write to it, the HTTP endpoints read copies.

@@ -7,7 +7,7 @@ public struct OplogWatch: Sendable {
     private let pipelines: [PipelineStatus]
 
     /// How often the oplog's end is looked at.
-    static let interval = Duration.seconds(10)
+    static let interval = Duration.seconds(3)
 
     /// Watches the oplog behind `endpoint`.
     public init(_ endpoint: MongoEndpoint, pipelines: [PipelineStatus]) {

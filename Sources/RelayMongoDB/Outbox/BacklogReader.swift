@@ -11,7 +11,7 @@ final class BacklogReader {
     init(_ reading: OutboxReading) {
         self.reading = reading
         order = BacklogOrder(sequence: reading.source.options.mapping.sequence)
-        sizer = ReplySizer(target: min(reading.queue.limits.bytes, reading.queue.limits.buffer / 8))
+        sizer = ReplySizer(target: min(reading.queue.limits.bytes, reading.queue.limits.buffer / 16))
     }
 
     /// One step: scans to the end, or goes over to a later snapshot. The result has no backlog when it is done.

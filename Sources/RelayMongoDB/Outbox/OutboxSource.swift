@@ -1,3 +1,4 @@
+import Foundation
 import Logging
 import RelayCore
 
@@ -98,7 +99,9 @@ public final class OutboxSource: Source {
         if relay?.hasReachedMongoDB == false { relay?.noteMongoDBProblem(error.message) }
         status.update {
             $0.lastError = error.message
+            $0.lastErrorAt = Date().timeIntervalSince1970
             $0.why = error.message
+            if $0.state == .streaming { $0.state = .catchingUp }
             $0.restarts += 1
         }
     }

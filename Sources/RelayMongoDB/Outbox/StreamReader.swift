@@ -19,7 +19,7 @@ final class StreamReader {
         cursor = StreamCursor(
             reading.connection, database: reading.endpoint.database, collection: reading.endpoint.collection)
         values = BSONFieldValues(for: matcher)
-        sizer = ReplySizer(target: min(reading.queue.limits.bytes, reading.queue.limits.buffer / 8))
+        sizer = ReplySizer(target: min(reading.queue.limits.bytes, reading.queue.limits.buffer / 16))
     }
 
     /// Reads from `start` until something fails.

@@ -3,13 +3,13 @@ import RelayCore
 
 extension NativeQueue {
     /// The statements that store the poison of `batch`, in the batch's transaction.
-    func deadLetters(of batch: EventBatch, stream: Int) -> [PGStatement] {
+    func deadLetters(of batch: EventBatch, stream: Int, withTexts: Bool = true) -> [PGStatement] {
         batch.records.filter { $0.outcome == .poison }.map { record in
             let poison = batch.poison[Int(record.note)]
             let arena = batch.arena
             func text(_ range: ByteRange) -> PGParameter {
                 // NUL has no place in a text column; the document or the payload beside it keeps it.
-                range.isPresent ? .text(arena.string(range).replacingOccurrences(of: "\0", with: "\\0")) : .null
+                range.isPresent && withTexts ? .text(arena.string(range).replacingOccurrences(of: "\0", with: "\\0")) : .null
             }
             func bytes(_ range: ByteRange) -> PGParameter {
                 range.isPresent ? .binary(PGType.bytea, Array(arena[range])) : .null

@@ -92,6 +92,7 @@ public final class NativeQueue: Destination, StateStore {
 
     public func deliver(_ batch: EventBatch, after state: StoredState, under grant: LeaseGrant) async throws -> Delivery {
         let before = batch.poison.count
+        var withTexts = true
         Storability.check(batch, payloadType: options.payloadType)
         while true {
             if options.haltsOnPoison, batch.poison.count > before, let poison = batch.poison.last {
@@ -101,13 +102,19 @@ public final class NativeQueue: Destination, StateStore {
                         + "SOURCE_ON_POISON=deadletter")
             }
             do {
-                let delivery = try await write(batch, after: state, under: grant)
+                let delivery = try await write(batch, after: state, under: grant, deadLetterTexts: withTexts)
                 if delivery.delivered > 0 { notifier.notify() }
                 return delivery
             } catch let error as RelayError where error.code == .poison {
                 // The server refuses some event of the batch: find it, and let the others pass.
                 let found = try await refused(batch, state)
-                if found.isEmpty { throw RelayError(.refused, error.message, isRetriable: true) }
+                if found.isEmpty {
+                    // It is a dead letter's own row. What a person reads of it is dropped, its bytes are kept.
+                    guard withTexts, batch.count(of: .poison) > 0 else {
+                        throw RelayError(.refused, error.message, isRetriable: true)
+                    }
+                    withTexts = false
+                }
                 for (index, poison) in found { batch.reject(at: index, poison) }
             } catch let error as RelayError where error.code == .missingPartition {
                 _ = try await control.query(PGStatement("SELECT count(*) FROM \(schema).make_partitions()"))
@@ -115,7 +122,9 @@ public final class NativeQueue: Destination, StateStore {
         }
     }
 
-    private func write(_ batch: EventBatch, after state: StoredState, under grant: LeaseGrant) async throws -> Delivery {
+    private func write(
+        _ batch: EventBatch, after state: StoredState, under grant: LeaseGrant, deadLetterTexts: Bool
+    ) async throws -> Delivery {
         let indices = batch.records.indices.filter { batch.records[$0].outcome == .event }
         var next = state
         next.position += Int64(indices.count)
@@ -123,7 +132,7 @@ public final class NativeQueue: Destination, StateStore {
         next.checkpoint = batch.end
         let fence = try advance(from: state, to: next, under: grant)
         let rows = EventRows(stream: state.stream, firstPosition: state.position + 1, payloadType: options.payloadType)
-        let dead = deadLetters(of: batch, stream: state.stream)
+        let dead = deadLetters(of: batch, stream: state.stream, withTexts: deadLetterTexts)
         if indices.count >= Self.copyThreshold {
             let buffer = copyBuffer.withLock { $0.take() } ?? SendableArena(ByteArena(capacity: 1 << 20))
             buffer.arena.truncate(to: 0)

@@ -106,7 +106,8 @@ extension NativeSchema {
             created_at timestamptz NOT NULL DEFAULT now(),
             resolved_at timestamptz);
         CREATE INDEX dead_letters_open ON {schema}.dead_letters (pipeline, id) WHERE state = 'dead';
-        CREATE INDEX dead_letters_event ON {schema}.dead_letters (event_id);
+        -- A hash: an id too long for a B-tree must not keep its own dead letter out.
+        CREATE INDEX dead_letters_event ON {schema}.dead_letters USING hash (event_id);
         COMMENT ON TABLE {schema}.dead_letters IS 'Events that the relay gave up on before they reached the queue.';
 
         CREATE TABLE {schema}.requests (
