@@ -18,6 +18,8 @@ package struct MongoFailure: Error, Sendable {
     static let historyLost = 286
     static let objectTooLarge = 10334
     static let notReplicaSet = 40573
+    /// What a standalone server answers to a snapshot read.
+    static let notAReplicaSet = 123
     static let duplicateKey = 11000
 
     /// Whether the stream's position is refused because its options are no longer what they were.
@@ -43,7 +45,7 @@ package struct MongoFailure: Error, Sendable {
             return RelayError(
                 .unauthorized, "MongoDB refuses the login: check user, password and authSource in MONGODB_URI",
                 isRetriable: true)
-        case Self.notReplicaSet:
+        case Self.notReplicaSet, Self.notAReplicaSet:
             return RelayError(
                 .unsupported,
                 "this mongod is a standalone server, and change streams need a replica set. Start it with "

@@ -22,7 +22,6 @@ final class OutboxReading {
     /// Reads until something fails; `progressed` is called whenever the server answered.
     func run(progressed: () -> Void) async throws {
         var checkpoint = try await begin()
-        progressed()
         while checkpoint.backlog != nil {
             checkpoint = try await BacklogReader(self).advance(from: checkpoint, progressed: progressed)
         }

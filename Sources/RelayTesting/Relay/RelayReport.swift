@@ -1,0 +1,35 @@
+import Foundation
+
+/// The relay's `/status`, as far as tests and the demo read it.
+package struct RelayReport: Decodable, Sendable {
+    package var name: String
+    package var ready: Bool
+    package var live: Bool
+    package var mongoDBProblem: String?
+    package var pipelines: [Pipeline]
+
+    /// One pipeline in it; see design section 6 for the fields.
+    package struct Pipeline: Decodable, Sendable {
+        package var name: String
+        package var destination: String
+        package var role: String
+        package var state: String
+        package var why: String?
+        package var lagSeconds: Double?
+        package var oplogHeadroomSeconds: Double?
+        package var lastError: String?
+        package var epoch: Int64?
+        package var stream: Int?
+        package var position: Int64?
+        package var parked: Int
+        package var deadLetters: Int
+        package var restarts: Int
+        package var eventsRead: Int64
+        package var eventsDelivered: Int64
+        package var eventsFiltered: Int64
+        package var eventsDeadLettered: Int64
+    }
+
+    /// Reads the document of `/status`.
+    init(json: String) throws { self = try JSONDecoder().decode(RelayReport.self, from: Data(json.utf8)) }
+}
