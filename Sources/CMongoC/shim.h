@@ -20,6 +20,10 @@ mongoc_stream_t *mongoc_client_default_stream_initiator(
 /* What the stream initiator knows: `user_data` of the default one is the client. */
 typedef struct {
     mongoc_client_t *client;
+    /* Duplicates of the newest sockets, so that another thread can break off a call that waits for a server
+       which is frozen: its kernel answers keep-alives for it. Whoever takes one out owns it. */
+    int sockets[8];
+    int next;
 } relay_mongo_link;
 
 typedef struct {
@@ -48,6 +52,15 @@ static inline mongoc_stream_t *relay_mongo_initiate(
         mongoc_socket_setsockopt(socket, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof interval);
         mongoc_socket_setsockopt(socket, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof count);
         mongoc_socket_setsockopt(socket, IPPROTO_TCP, TCP_USER_TIMEOUT, &user_timeout, sizeof user_timeout);
+        /* mongoc_socket_t begins with its descriptor, which no function tells. Believed only if the option that
+           was set on the socket is found on the descriptor. */
+        int descriptor = *(const int *)(const void *)socket, found = 0;
+        socklen_t size = sizeof found;
+        if (getsockopt(descriptor, IPPROTO_TCP, TCP_USER_TIMEOUT, &found, &size) == 0 && found == user_timeout) {
+            int old = __atomic_exchange_n(&link->sockets[link->next], dup(descriptor), __ATOMIC_ACQ_REL);
+            if (old >= 0) close(old);
+            link->next = (link->next + 1) % 8;
+        }
     }
     return stream;
 }
@@ -88,12 +101,26 @@ static inline relay_mongo_link *relay_mongo_open(
     mongoc_client_set_appname(client, "outbox-relay");
     relay_mongo_link *link = (relay_mongo_link *)malloc(sizeof *link);
     link->client = client;
+    for (int i = 0; i < 8; i++) link->sockets[i] = -1;
+    link->next = 0;
     mongoc_client_set_stream_initiator(client, relay_mongo_initiate, link);
     return link;
 }
 
+/* Breaks off whatever waits on a connection. From any thread, while the link is open. */
+static inline void relay_mongo_interrupt(relay_mongo_link *link) {
+    for (int i = 0; i < 8; i++) {
+        int descriptor = __atomic_exchange_n(&link->sockets[i], -1, __ATOMIC_ACQ_REL);
+        if (descriptor < 0) continue;
+        shutdown(descriptor, SHUT_RDWR);
+        close(descriptor);
+    }
+}
+
 static inline void relay_mongo_close(relay_mongo_link *link) {
     mongoc_client_destroy(link->client);
+    for (int i = 0; i < 8; i++)
+        if (link->sockets[i] >= 0) close(link->sockets[i]);
     free(link);
 }
 

@@ -34,6 +34,7 @@ struct RelayDemo: AsyncParsableCommand {
     }
 
     func run() async throws {
+        if let what = ProcessInfo.processInfo.environment["RELAY_SCRATCH"] { try await scratch(what); return }
         let screen = Screen()
         let demo = Demo(
             plan: DemoPlan(orders: orders, writers: writers, rate: rate, kills: killRelay), screen: screen)

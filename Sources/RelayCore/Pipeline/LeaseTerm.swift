@@ -3,8 +3,9 @@ import Synchronization
 
 /// One term of a pipeline as leader: from the granted lease until it is given back or lost.
 ///
-/// Three tasks run side by side: the keeper renews the lease and fetches requests, the guard breaks everything
-/// off when the lease has expired by our own clock, the worker reads and delivers.
+/// Four tasks run side by side: the keeper renews the lease and fetches requests, the guard breaks everything
+/// off when the lease has expired by our own clock, the housekeeper keeps the store in order, the worker reads
+/// and delivers.
 final class LeaseTerm: Sendable {
     let pipeline: Pipeline
     let grant: LeaseGrant
@@ -31,6 +32,7 @@ final class LeaseTerm: Sendable {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await self.keepLease() }
             group.addTask { try await self.guardLease() }
+            group.addTask { try await self.keepHouse() }
             group.addTask { try await PipelineWorker(term: self).run() }
             defer { group.cancelAll() }
             do {
@@ -85,6 +87,25 @@ final class LeaseTerm: Sendable {
                 try await Task.sleep(for: backoff.next())
             }
         }
+    }
+
+    /// What may take long and must hold up neither lease nor delivery.
+    private func keepHouse() async throws {
+        while true {
+            do {
+                try await parts.store.maintain()
+                try await countDeadLetters()
+            } catch let error as RelayError {
+                pipeline.logger.warning("upkeep postponed", metadata: ["error.message": "\(error.message)"])
+            }
+            try await Task.sleep(for: .seconds(60))
+        }
+    }
+
+    /// Brings the number of dead letters that wait up to date.
+    func countDeadLetters() async throws {
+        let waiting = try await parts.store.deadLetterCount()
+        pipeline.status.update { $0.deadLetters = waiting }
     }
 
     private func fetchRequests() async throws {

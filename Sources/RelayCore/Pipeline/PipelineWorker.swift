@@ -11,7 +11,6 @@ final class PipelineWorker {
     /// A position behind which everything is settled that is not worth a transaction yet.
     private var unsaved: EventBatch?
     private var lastSave = ContinuousClock.now
-    private var lastMaintenance: ContinuousClock.Instant?
     /// One event a batch, after a batch was refused that holds a poison event: what is before it is delivered.
     private var deliversSingly = false
 
@@ -75,13 +74,14 @@ final class PipelineWorker {
         }
         // Stopped, paused, or the source has ended: then it says why.
         let stopped = term.pipeline.isStopping || state.paused != nil
-        if stopped { reader.cancel() }
-        let result = await reader.result
         if stopped {
+            // Not waited for when stopping: a server may keep it, and what it reads now nobody takes.
+            reader.cancel()
             try await save()
+            if !term.pipeline.isStopping { _ = await reader.result }
             return
         }
-        try result.get()
+        try await reader.value
     }
 
     private func deliverAll(from queue: BatchQueue) async throws {
@@ -89,7 +89,6 @@ final class PipelineWorker {
             status.progress.beat(parts.name, longestWait: .seconds(60))
             if term.pipeline.isStopping || state.paused != nil { return }
             try await carryOutRequests()
-            try await maintain()
             switch try await queue.take() {
             case .woken: continue
             case .finished: return
@@ -170,7 +169,6 @@ final class PipelineWorker {
     private func idle() async throws {
         status.progress.beat(parts.name, longestWait: .seconds(10))
         try await carryOutRequests()
-        try await maintain()
         await term.pipeline.pause(for: .milliseconds(200))
     }
 
@@ -204,25 +202,9 @@ final class PipelineWorker {
                     RequestAnswer(
                         succeeded: false, message: "this version of outbox-relay does not know the request '\(kind)'"))
             }
-            try await countDeadLetters()
+            try await term.countDeadLetters()
         }
         return resumed
-    }
-
-    private func maintain() async throws {
-        if let last = lastMaintenance, last.duration(to: .now) < .seconds(60) { return }
-        lastMaintenance = .now
-        do {
-            try await parts.store.maintain()
-        } catch let error as RelayError where error.isRetriable {
-            term.pipeline.logger.warning("maintenance postponed", metadata: ["error.message": "\(error.message)"])
-        }
-        try await countDeadLetters()
-    }
-
-    private func countDeadLetters() async throws {
-        let waiting = try await parts.store.deadLetterCount()
-        status.update { $0.deadLetters = waiting }
     }
 
     private func publishState() {

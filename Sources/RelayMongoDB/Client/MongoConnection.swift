@@ -9,8 +9,8 @@ package actor MongoConnection {
     private let thread: BlockingThread
     private let uri: String
     private let socketTimeout: Duration
-    private var link: UnsafeMutablePointer<relay_mongo_link>?
-    private var session: OpaquePointer?
+    private var link: MongoLink?
+    private let interruption = MongoInterruption()
     private var server: UInt32 = 0
 
     package nonisolated var unownedExecutor: UnownedSerialExecutor { thread.asUnownedSerialExecutor() }
@@ -25,18 +25,18 @@ package actor MongoConnection {
         thread = BlockingThread(name: name)
     }
 
-    isolated deinit {
-        dropLink()
-        thread.stop()
-    }
+    deinit { thread.stop() }
 
     /// Forgets connection, session and server; the next command begins anew.
     package func reset() { dropLink() }
 
+    /// Breaks off the call that is under way, from any task: it throws as if the network had failed.
+    nonisolated func interrupt() {
+        interruption.interrupt()
+    }
+
     private func dropLink() {
-        if let session { relay_mongo_end_session(session) }
-        if let link { relay_mongo_close(link) }
-        session = nil
+        interruption.set(nil)
         link = nil
         server = 0
     }
@@ -47,14 +47,14 @@ package actor MongoConnection {
         let link = try open()
         if self.server == 0 {
             var answer = relay_mongo_reply()
-            self.server = relay_mongo_select(link, &answer)
+            self.server = relay_mongo_select(link.link, &answer)
             if self.server == 0 { throw Self.failure(answer.domain, answer.code, answer.message) }
         }
-        if inSession, self.session == nil { self.session = relay_mongo_session(link) }
-        let (session, server) = (inSession ? self.session : nil, self.server)
+        if inSession { link.startSession() }
+        let (client, session, server) = (link.link, inSession ? link.session : nil, self.server)
         let answer = command.bytes.withUnsafeBufferPointer { bytes in
             var answer = relay_mongo_reply()
-            relay_mongo_command(link, database, bytes.baseAddress, bytes.count, session, server, &answer)
+            relay_mongo_command(client, database, bytes.baseAddress, bytes.count, session, server, &answer)
             return answer
         }
         let reply = MongoReply(taking: answer.bytes, count: Int(answer.length))
@@ -68,15 +68,15 @@ package actor MongoConnection {
     /// Begins a transaction: what runs in the session from now on belongs to it.
     package func startTransaction() throws {
         let link = try open()
-        if session == nil { session = relay_mongo_session(link) }
-        try finish { relay_mongo_start_transaction(session, $0) }
+        link.startSession()
+        try finish { relay_mongo_start_transaction(link.session, $0) }
     }
 
     /// Commits the session's transaction with majority write concern.
-    package func commitTransaction() throws { try finish { relay_mongo_commit(session, $0) } }
+    package func commitTransaction() throws { try finish { relay_mongo_commit(link?.session, $0) } }
 
     /// Undoes the session's transaction.
-    package func abortTransaction() throws { try finish { relay_mongo_abort(session, $0) } }
+    package func abortTransaction() throws { try finish { relay_mongo_abort(link?.session, $0) } }
 
     private func finish(_ step: (UnsafeMutablePointer<relay_mongo_reply>) -> Void) throws {
         var answer = relay_mongo_reply()
@@ -89,7 +89,7 @@ package actor MongoConnection {
     /// ShutdownInProgress, NotPrimaryNoSecondaryOk, NotPrimaryOrSecondary, HostUnreachable, HostNotFound.
     private static let wantsAnotherServer: Set<Int> = [10107, 11600, 11602, 189, 91, 13435, 13436, 6, 7]
 
-    private func open() throws -> UnsafeMutablePointer<relay_mongo_link> {
+    private func open() throws -> MongoLink {
         if let link { return link }
         var message: UnsafeMutablePointer<CChar>?
         let milliseconds = Int32(min(socketTimeout / .milliseconds(1), 86_400_000))
@@ -98,8 +98,10 @@ package actor MongoConnection {
             free(message)
             throw MongoFailure(code: 0, isFromServer: false, message: "MONGODB_URI cannot be used: \(text)")
         }
-        link = opened
-        return opened
+        let link = MongoLink(opened)
+        self.link = link
+        interruption.set(link)
+        return link
     }
 
     private static func failure(

@@ -70,7 +70,8 @@ struct ClusterIdentity {
     }
 
     /// Halts when `checkpoint` does not belong to this cluster as it is now.
-    func verify(_ checkpoint: Checkpoint, cluster: String, namespace: String) async throws {
+    /// - Parameter hello: the server's answer to `hello`, with its time.
+    func verify(_ checkpoint: Checkpoint, cluster: String, hello: BSONDocument, namespace: String) throws {
         if let known = checkpoint.cluster, known != cluster {
             throw RelayError(
                 .identity,
@@ -78,8 +79,7 @@ struct ClusterIdentity {
                     + "moved or restored elsewhere. Point MONGODB_URI at the right cluster, or choose another "
                     + "RELAY_NAME to begin anew")
         }
-        let reply = try await connection.run(["hello": 1], on: "admin").document
-        let now = reply[path: "$clusterTime.clusterTime"]?.timestamp ?? reply["operationTime"]?.timestamp
+        let now = hello[path: "$clusterTime.clusterTime"]?.timestamp ?? hello["operationTime"]?.timestamp
         if let now, let time = checkpoint.clusterTime, time > ClusterTime(now) {
             throw RelayError(
                 .identity,

@@ -53,9 +53,11 @@ final class OutboxReading {
         let identity = ClusterIdentity(connection, endpoint: endpoint)
         let cluster = try await identity.load()
         source.relay?.noteMongoDBReached()
+        let hello = try await connection.run(["hello": 1], on: "admin").document
+        source.watchdog.note(server: hello["me"]?.string)
         if var position {
             if !isVerified {
-                try await identity.verify(position, cluster: cluster, namespace: source.namespace)
+                try identity.verify(position, cluster: cluster, hello: hello, namespace: source.namespace)
                 isVerified = true
             }
             position.cluster = cluster

@@ -34,6 +34,7 @@ public final class OutboxSource: Source {
 
     let options: Options
     let connection: MongoConnection
+    let watchdog: StreamWatchdog
     let status: PipelineStatus
     let relay: RelayStatus?
     let logger: Logger
@@ -48,9 +49,12 @@ public final class OutboxSource: Source {
         self.logger = logger
         connection = MongoConnection(
             uri: options.endpoint.uri, name: "mongo-stream", socketTimeout: .seconds(86_400))
+        watchdog = StreamWatchdog(watching: connection, uri: options.endpoint.uri, logger: self.logger)
     }
 
     public func read(from checkpoint: Checkpoint?, into queue: BatchQueue) async throws {
+        let guarding = Task { [watchdog] in try await watchdog.run() }
+        defer { guarding.cancel() }
         let reading = OutboxReading(self, from: checkpoint, into: queue)
         var backoff = Backoff(first: .milliseconds(100), most: .seconds(5))
         while true {

@@ -53,15 +53,21 @@ final class StreamReader {
         // No bound: a resume behind a long stretch of other collections' writes has no intermediate answer.
         reading.source.status.progress.beat(progressName, longestWait: .seconds(3600))
         do {
-            _ = try await cursor.open(start, filter: filter)
+            try await openUnderObservation(start, filter)
         } catch let failure as MongoFailure where failure.isUnresumable && checkpoint.token != nil {
             guard let time = checkpoint.clusterTime else { throw failure }
             reading.source.logger.warning(
                 "the resume token was refused; resuming by cluster time",
                 metadata: ["error.code": "\(failure.code)", "cluster.time": "\(time)"])
             skipThrough = checkpoint.token
-            _ = try await cursor.open(.at(time), filter: filter)
+            try await openUnderObservation(.at(time), filter)
         }
+    }
+
+    private func openUnderObservation(_ start: StreamCursor.Start, _ filter: BSONValue?) async throws {
+        reading.source.watchdog.begin()
+        defer { reading.source.watchdog.end() }
+        _ = try await cursor.open(start, filter: filter)
     }
 
     private var start: StreamCursor.Start {
@@ -83,7 +89,10 @@ final class StreamReader {
             let cursor = self.cursor
             let task = prefetched ?? cursor.fetch(batchSize: size, wait: Self.idleWait)
             prefetched = nil
-            let reply = try await task.value
+            reading.source.watchdog.begin()
+            let result = await task.result
+            reading.source.watchdog.end()
+            let reply = try result.get()
             progressed()
             reading.source.status.progress.beat(progressName, longestWait: .seconds(60))
             let answer = try StreamBatch(reply.unsafeView())
@@ -124,15 +133,22 @@ final class StreamReader {
                         break
                     }
                     count += 1
+                    let before = checkpoint
                     outcome = try take(event.value, into: batch, until: limit)
-                    try reading.haltIfAsked(batch)
+                    do {
+                        try reading.haltIfAsked(batch)
+                    } catch {
+                        // What halts the pipeline is not settled: it must come again.
+                        checkpoint = before
+                        batch.dropLast()
+                        throw error
+                    }
                 }
             } catch {
                 halt = error
             }
             if isExhausted, outcome == nil, halt == nil { outcome = endOfAnswer(answer, until: limit) }
             let isLevel = isExhausted && count < asked && isNear(answer)
-            if halt != nil, batch.records.last?.outcome == .poison { batch.dropLast() }
             reading.submit(batch, at: checkpoint, sourceTime: answer.operationTime, isLevel: isLevel && halt == nil)
             if let halt { throw halt }
         }

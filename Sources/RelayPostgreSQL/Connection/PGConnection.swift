@@ -11,8 +11,8 @@ package actor PGConnection {
     private let thread: BlockingThread
     nonisolated let wakeup: PGWakeup
     private let url: String
-    private var handle: OpaquePointer?
-    private var closedFor: RelayError?
+    private var owned: PGHandle?
+    private var handle: OpaquePointer? { owned?.pointer }
 
     package nonisolated var unownedExecutor: UnownedSerialExecutor { thread.asUnownedSerialExecutor() }
 
@@ -24,10 +24,7 @@ package actor PGConnection {
         wakeup = PGWakeup()
     }
 
-    isolated deinit {
-        if let handle { PQfinish(handle) }
-        thread.stop()
-    }
+    deinit { thread.stop() }
 
     /// Breaks off what is under way: it throws, and the connection is closed.
     nonisolated func interrupt() { wakeup.signal() }
@@ -37,8 +34,7 @@ package actor PGConnection {
 
     /// Closes the connection.
     package func close() {
-        if let handle { PQfinish(handle) }
-        handle = nil
+        owned = nil
     }
 
     /// Opens the connection unless it is open.
@@ -55,7 +51,7 @@ package actor PGConnection {
             withCStrings(values) { values in PQconnectStartParams(keywords, values, 1) }
         }
         guard let connection else { throw RelayError(.unavailable, "no memory for a connection", isRetriable: true) }
-        handle = connection
+        owned = PGHandle(connection)
         do {
             var next = PGRES_POLLING_WRITING
             while true {

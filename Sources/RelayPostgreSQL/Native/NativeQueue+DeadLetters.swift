@@ -35,7 +35,7 @@ extension NativeQueue {
     }
 
     public func deadLetterCount() async throws -> Int {
-        let rows = try await control.query(
+        let rows = try await upkeep.query(
             PGStatement(
                 "SELECT count(*) AS waiting FROM \(schema).dead_letters WHERE pipeline = $1 AND state = 'dead'",
                 [.text(options.pipeline)]))

@@ -129,8 +129,8 @@ extension NativeQueue {
     }
 
     public func maintain() async throws {
-        _ = try await control.query(PGStatement("SELECT count(*) FROM \(schema).make_partitions()"), within: .seconds(15))
-        let rows = try await control.query(
+        _ = try await upkeep.query(PGStatement("SELECT count(*) FROM \(schema).make_partitions()"), within: .seconds(15))
+        let rows = try await upkeep.query(
             PGStatement(
                 "SELECT day, outcome, detail FROM \(schema).drop_partitions($1::interval, $2::interval)",
                 [PGParameter(options.retention), PGParameter(options.retentionMax)]), within: .seconds(60))

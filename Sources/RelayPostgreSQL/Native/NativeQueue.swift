@@ -68,8 +68,10 @@ public final class NativeQueue: Destination, StateStore {
     let schema: String
     /// Events and checkpoint.
     let data: PGConnection
-    /// Lease, requests, upkeep: never behind a batch.
+    /// Lease and requests: never behind a batch.
     let control: PGConnection
+    /// Notifications, partitions, retention, counts: nothing waits for them.
+    let upkeep: PGConnection
     let logger: Logger
     let grant = Mutex<LeaseGrant?>(nil)
     private let copyBuffer = Mutex<SendableArena?>(nil)
@@ -85,7 +87,8 @@ public final class NativeQueue: Destination, StateStore {
         schema = NativeSchema.quoteIdentifier(options.schema)
         data = PGConnection(url: options.url, name: "pg-data")
         control = PGConnection(url: options.url, name: "pg-control")
-        notifier = QueueNotifier(control, schema: schema)
+        upkeep = PGConnection(url: options.url, name: "pg-upkeep")
+        notifier = QueueNotifier(upkeep, schema: schema)
     }
 
     public func cancelInFlight() { data.interrupt() }

@@ -22,11 +22,12 @@ package final class MongoReplicaSet: Sendable {
         -> MongoReplicaSet
     {
         precondition([1, 3].contains(options.members), "a replica set has one or three members here")
+        DriverLog.quieten()
         let program = try await ServerPrograms.mongod()
         var keyFile: String?
         if options.login != nil {
             let path = folder.path("mongo.key-\(UInt32.random(in: 0 ... .max))")
-            try Data(UUID().uuidString.utf8).write(to: URL(fileURLWithPath: path))
+            try Data(UUID().uuidString.filter { $0 != "-" }.utf8).write(to: URL(fileURLWithPath: path))
             chmod(path, 0o600)
             keyFile = path
         }
@@ -68,7 +69,11 @@ package final class MongoReplicaSet: Sendable {
     }
 
     /// Ends all servers by SIGTERM.
-    package func stop() async { for member in members.reversed() { await member.stop() } }
+    package func stop() async {
+        await withTaskGroup(of: Void.self) { group in
+            for member in members { group.addTask { await member.stop() } }
+        }
+    }
 
     /// Ends all servers by SIGKILL: quicker where the data is thrown away anyhow.
     package func kill() async { for member in members { await member.kill() } }

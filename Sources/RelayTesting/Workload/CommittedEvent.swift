@@ -8,6 +8,13 @@ package struct CommittedEvent: Sendable, Hashable {
     package let n: Int
     /// When the commit's answer had arrived; nil for events that were read from the outbox.
     package let committedAt: ContinuousClock.Instant?
+
+    package init(id: String, key: String, n: Int, committedAt: ContinuousClock.Instant? = nil) {
+        self.id = id
+        self.key = key
+        self.n = n
+        self.committedAt = committedAt
+    }
 }
 
 /// What a workload did, to be compared with what the queue holds.

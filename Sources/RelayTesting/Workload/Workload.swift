@@ -17,6 +17,7 @@ package final class Workload: Sendable {
     package init(uri: String, options: WorkloadOptions) {
         self.uri = uri
         self.options = options
+        DriverLog.quieten()
     }
 
     /// Transactions so far.

@@ -60,7 +60,7 @@ enum Terminal {
 
 /// Runs a one-shot command: errors become a line and a code, and no server keeps it longer than `limit`.
 func oneShot(limit: Duration = .milliseconds(9500), _ body: @escaping @Sendable () async throws -> Void) async throws {
-    Logging.bootstrapForCommands()
+    LogSetup.bootstrapForCommands()
     let watchdog = Thread {
         Thread.sleep(forTimeInterval: limit / .seconds(1))
         Terminal.complain("a server did not answer in time: is it running, and reachable from here?")

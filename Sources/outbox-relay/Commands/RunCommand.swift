@@ -15,7 +15,7 @@ struct RunCommand: AsyncParsableCommand {
 
     func run() async throws {
         let settings = try options.settings()
-        Logging.bootstrap(settings)
+        LogSetup.bootstrap(settings)
         MemoryTuning.apply()
         let metrics = PrometheusMetricsFactory()
         metrics.bootstrap()

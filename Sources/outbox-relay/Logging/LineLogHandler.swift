@@ -3,7 +3,7 @@ import Logging
 import RelayConfiguration
 
 /// The log: one line an event on standard error, as JSON for machines or as text for people.
-enum Logging {
+enum LogSetup {
     static func bootstrap(_ settings: RelaySettings) {
         let level = Logger.Level(rawValue: settings.logLevel.rawValue) ?? .info
         let isJSON = settings.logFormat == .json
