@@ -59,14 +59,14 @@ format: ## Format the Swift sources in place
 	scripts/check-swift
 	swift format --in-place --parallel --recursive --configuration .swift-format $(SWIFT_SOURCES)
 
-bench: setup ## Measure against the real servers, in a package of its own (a second full build)
+bench: setup ## Measure throughput, latency, memory and idle cost, and BSON to JSON (BENCH_ARGUMENTS='--rounds 5')
 	@cd '$(ROOT)'
 	$(SERVERS)
-	if [[ ! -e Benchmarks/Package.swift ]]; then
-	    echo "error: this checkout has no Benchmarks/Package.swift." >&2
-	    exit 1
-	fi
-	swift package --package-path Benchmarks --disable-sandbox benchmark $(BENCH_ARGUMENTS)
+	scripts/build $(BUILD_FLAGS)
+	mkdir -p .build/pump
+	cc -O2 -o .build/pump/pump Benchmarks/pump.c $$(pkg-config --cflags --libs libmongoc-1.0 libpq)
+	.build/release/relay-demo figures --pump .build/pump/pump $(BENCH_ARGUMENTS)
+	swift run -c release --package-path Benchmarks BSONBenchmark
 
 image-check: ## As root: replay the image's package list in a chroot and run the binary there
 	@cd '$(ROOT)'

@@ -9,6 +9,9 @@ let package = Package(
     products: [
         .executable(name: "outbox-relay", targets: ["outbox-relay"]),
         .executable(name: "relay-demo", targets: ["RelayDemo"]),
+        // For the micro-benchmarks in Benchmarks/.
+        .library(name: "RelayCore", targets: ["RelayCore"]),
+        .library(name: "RelayMongoDB", targets: ["RelayMongoDB"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser.git", exact: "1.8.2"),
@@ -76,7 +79,10 @@ let package = Package(
             ]),
         .target(
             name: "RelayTesting",
-            dependencies: ["RelayCore", "RelayMongoDB", "RelayPostgreSQL"]),
+            dependencies: [
+                "RelayCore", "RelayMongoDB", "RelayPostgreSQL",
+                .product(name: "Logging", package: "swift-log"),
+            ]),
         .executableTarget(
             name: "RelayDemo",
             dependencies: [

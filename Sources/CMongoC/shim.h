@@ -41,7 +41,13 @@ static inline mongoc_stream_t *relay_mongo_initiate(
     const mongoc_uri_t *uri, const mongoc_host_list_t *host, void *user_data, bson_error_t *error) {
     relay_mongo_link *link = (relay_mongo_link *)user_data;
     mongoc_stream_t *stream = mongoc_client_default_stream_initiator(uri, host, link->client, error);
-    if (!stream) return NULL;
+    /* Never NULL: libmongoc 1.23 calls this a second time, for a known server that went away, while it holds the lock
+       of its topology, and takes the same lock again to note a NULL: the thread hangs for ever. A socket that is not
+       connected fails as soon as it is used, outside of that lock. */
+    if (!stream) {
+        mongoc_socket_t *dead = mongoc_socket_new(AF_INET, SOCK_STREAM, 0);
+        return dead ? mongoc_stream_socket_new(dead) : NULL;
+    }
     mongoc_stream_t *base = stream, *next;
     while ((next = mongoc_stream_get_base_stream(base)) && next != base) base = next;
     if (base->type == 1 /* MONGOC_STREAM_SOCKET */) {

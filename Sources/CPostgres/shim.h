@@ -7,6 +7,7 @@
 /* Character-literal macros are not imported into Swift. */
 enum relay_pg_diag {
     RELAY_PG_DIAG_SQLSTATE = PG_DIAG_SQLSTATE,
+    RELAY_PG_DIAG_CONSTRAINT_NAME = PG_DIAG_CONSTRAINT_NAME,
     RELAY_PG_DIAG_MESSAGE_PRIMARY = PG_DIAG_MESSAGE_PRIMARY
 };
 

@@ -43,7 +43,8 @@ extension Demo {
             let backAt = ContinuousClock.now
             timetable.add(Timetable.Absence(killedAt: killedAt, backAt: backAt))
             screen.line(
-                "the relay is level again \(Screen.decimal(killedAt.duration(to: backAt) / .seconds(1), 1)) s after the kill")
+                "the relay is level again \(Screen.decimal(killedAt.duration(to: backAt) / .seconds(1), 1)) s after the kill"
+            )
         }
         while true {
             try check(relay)

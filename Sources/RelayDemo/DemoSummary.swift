@@ -35,7 +35,8 @@ struct DemoSummary {
             problems.append("consumer: \(consumer.orderViolations) events were out of order")
         }
         if relayExit != .code(0) {
-            problems.append("relay: SIGTERM ended it with \(relayExit.map { "\($0)" } ?? "nothing") instead of exit code 0")
+            let found = relayExit.map { "\($0)" } ?? "nothing"
+            problems.append("relay: SIGTERM ended it with \(found) instead of exit code 0")
         }
         return problems
     }
@@ -49,7 +50,8 @@ struct DemoSummary {
         row("orders committed", Screen.count(orders), "placed, paid and shipped, each with its event", screen)
         row("events committed", Screen.count(record.committed.count), "one in each transaction", screen)
         row(
-            "transactions aborted", Screen.count(record.abortedTransactions), "on purpose, with order and event in them",
+            "transactions aborted", Screen.count(record.abortedTransactions),
+            "on purpose, with order and event in them",
             screen)
         row("events delivered", Screen.count(consumer.ids.count), "read by the consumer with fetch and ack", screen)
         row("duplicates", Screen.count(consumer.duplicates + queue.duplicates.count), "", screen)
@@ -61,13 +63,13 @@ struct DemoSummary {
         if result.plan.kills > 0 {
             row(
                 "while the relay was away", Screen.milliseconds(result.waited.maximum),
-                "the longest wait, of \(Screen.count(result.waited.count)) events that came while it was killed and back again",
+                "the longest wait, of \(Screen.count(result.waited.count)) events that had to wait for its return",
                 screen)
         }
         screen.plain()
         let problems = problems
         if problems.isEmpty {
-            screen.plain("Everything adds up: every committed event was delivered once and in order, and nothing else was.")
+            screen.plain("Everything adds up: each committed event was delivered once and in order, and nothing else.")
         } else {
             for problem in problems { screen.problem(problem) }
         }

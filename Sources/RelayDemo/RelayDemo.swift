@@ -6,7 +6,14 @@ import RelayTesting
 @main
 struct RelayDemo: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "relay-demo",
+        commandName: "relay-demo", abstract: "The relay at work on real servers that it starts itself.",
+        subcommands: [ShopDemo.self, Figures.self], defaultSubcommand: ShopDemo.self)
+}
+
+/// `relay-demo shop`: the demo itself.
+struct ShopDemo: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "shop",
         abstract: "Shows the relay at work between a MongoDB and a PostgreSQL of its own, and checks the result.",
         discussion: """
             Starts both servers in a temporary folder, the relay, a shop that writes orders in MongoDB transactions, \
@@ -34,7 +41,6 @@ struct RelayDemo: AsyncParsableCommand {
     }
 
     func run() async throws {
-        if let what = ProcessInfo.processInfo.environment["RELAY_SCRATCH"] { try await scratch(what); return }
         let screen = Screen()
         let demo = Demo(
             plan: DemoPlan(orders: orders, writers: writers, rate: rate, kills: killRelay), screen: screen)

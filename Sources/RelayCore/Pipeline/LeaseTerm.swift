@@ -34,7 +34,10 @@ final class LeaseTerm: Sendable {
             group.addTask { try await self.guardLease() }
             group.addTask { try await self.keepHouse() }
             group.addTask { try await PipelineWorker(term: self).run() }
-            defer { group.cancelAll() }
+            defer {
+                group.cancelAll()
+                parts.store.cancelUpkeep()
+            }
             do {
                 try await group.next()
             } catch {
@@ -102,8 +105,11 @@ final class LeaseTerm: Sendable {
         }
     }
 
+    /// Counts dead letters again, without making anybody wait.
+    func recountDeadLetters() { Task { try? await countDeadLetters() } }
+
     /// Brings the number of dead letters that wait up to date.
-    func countDeadLetters() async throws {
+    private func countDeadLetters() async throws {
         let waiting = try await parts.store.deadLetterCount()
         pipeline.status.update { $0.deadLetters = waiting }
     }

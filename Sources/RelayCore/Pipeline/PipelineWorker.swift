@@ -33,7 +33,7 @@ final class PipelineWorker {
             try Task.checkCancellation()
             publishState()
             if state.paused != nil {
-                try await idle()
+                await idle()
                 continue
             }
             let before = state.revision
@@ -81,6 +81,9 @@ final class PipelineWorker {
             if !term.pipeline.isStopping { _ = await reader.result }
             return
         }
+        // Everything that was read is settled: that must be known before what ended the source is acted upon, or a
+        // restart would run into it again.
+        try await save()
         try await reader.value
     }
 
@@ -142,7 +145,21 @@ final class PipelineWorker {
         } else {
             try await halt(error)
         }
-        state = try await parts.store.load(term.grant)
+        try await reload(&backoff)
+    }
+
+    /// Reads the stored state, however long the store is away: the lease's own end breaks it off.
+    private func reload(_ backoff: inout Backoff) async throws {
+        while !term.pipeline.isStopping {
+            do {
+                state = try await parts.store.load(term.grant)
+                return
+            } catch let error as RelayError where error.isRetriable && error.code != .fenced {
+                term.pipeline.note(error)
+                await term.pipeline.pause(for: backoff.next())
+                try Task.checkCancellation()
+            }
+        }
     }
 
     /// Waits for a person, still holding the lease and answering requests, so that no standby runs into the same.
@@ -157,7 +174,7 @@ final class PipelineWorker {
             metadata: ["error.code": "\(error.code)", "error.message": "\(error.message)"])
         while !term.pipeline.isStopping {
             status.progress.beat(parts.name, longestWait: .seconds(10))
-            if try await carryOutRequests() { break }
+            if await answerRequests() { break }
             await term.pipeline.pause(for: .milliseconds(200))
             try Task.checkCancellation()
         }
@@ -166,18 +183,31 @@ final class PipelineWorker {
     }
 
     /// Paused: answers requests only.
-    private func idle() async throws {
+    private func idle() async {
         status.progress.beat(parts.name, longestWait: .seconds(10))
-        try await carryOutRequests()
+        await answerRequests()
         await term.pipeline.pause(for: .milliseconds(200))
+    }
+
+    /// As ``carryOutRequests()`` while nothing is delivered: what fails is tried again. True when asked to resume.
+    @discardableResult
+    private func answerRequests() async -> Bool {
+        do {
+            return try await carryOutRequests()
+        } catch {
+            term.pipeline.note(RelayError.wrapping(error))
+            return false
+        }
     }
 
     /// Carries out what commands have asked for. True when one of them was to resume.
     @discardableResult
     private func carryOutRequests() async throws -> Bool {
         var resumed = false
-        for request in term.takeRequests() {
-            defer { term.settled(request) }
+        let requests = term.takeRequests()
+        // What is not reached because one throws is fetched again.
+        defer { for request in requests { term.settled(request) } }
+        for request in requests {
             switch request.kind {
             case .retryDeadLetters(let ids):
                 let source = parts.source
@@ -202,8 +232,8 @@ final class PipelineWorker {
                     RequestAnswer(
                         succeeded: false, message: "this version of outbox-relay does not know the request '\(kind)'"))
             }
-            try await term.countDeadLetters()
         }
+        if !requests.isEmpty { term.recountDeadLetters() }
         return resumed
     }
 

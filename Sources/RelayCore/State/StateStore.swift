@@ -37,6 +37,9 @@ public protocol StateStore: Sendable {
     /// Work that keeps the store in order (partitions, retention); called about once a minute by the leader.
     func maintain() async throws
 
+    /// Breaks off ``maintain()`` and counting: the term ends. Callable from any task.
+    func cancelUpkeep()
+
     /// Remembers that a person paused the pipeline, or resumed it.
     func setPaused(_ reason: String?, request: RelayRequest) async throws
 }

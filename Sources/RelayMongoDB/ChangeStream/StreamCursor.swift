@@ -28,9 +28,9 @@ struct StreamCursor: Sendable {
     }
 
     /// Opens the stream. The answer holds the first batch.
-    /// - Parameter filter: an aggregation expression over the change event that lets through less. Only for a
-    ///   stream that is read once and whole: see ``operations``.
-    mutating func open(_ start: Start, filter: BSONValue? = nil) async throws -> MongoReply {
+    /// - Parameter passed: an aggregation expression over the change event whose value each event then carries in
+    ///   its field `passed`.
+    mutating func open(_ start: Start, passed: BSONValue? = nil) async throws -> MongoReply {
         var stage: BSONDocument
         switch start {
         case .after(let token): stage = ["resumeAfter": ["_data": .string(token)]]
@@ -40,15 +40,15 @@ struct StreamCursor: Sendable {
                 "startAtOperationTime": .timestamp(BSONTimestamp(seconds: time.seconds, increment: time.increment))
             ]
         }
-        var match: BSONDocument = ["operationType": ["$in": .array(Self.operations)]]
-        if let filter { match = match.appending("$expr", filter) }
+        var projection: BSONDocument = ["operationType": 1, "clusterTime": 1, "fullDocument": 1]
+        if let passed { projection = projection.appending("passed", passed) }
         let reply = try await connection.run(
             [
                 "aggregate": .string(collection),
                 "pipeline": [
                     ["$changeStream": .document(stage)],
-                    ["$match": .document(match)],
-                    ["$project": ["operationType": 1, "clusterTime": 1, "fullDocument": 1]],
+                    ["$match": ["operationType": ["$in": .array(Self.operations)]]],
+                    ["$project": .document(projection)],
                 ],
                 "cursor": ["batchSize": 0],
                 "readConcern": ["level": "majority"],

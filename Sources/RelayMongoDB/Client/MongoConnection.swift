@@ -11,6 +11,8 @@ package actor MongoConnection {
     private let socketTimeout: Duration
     private var link: MongoLink?
     private let interruption = MongoInterruption()
+    /// How long the call that is under way has been so.
+    nonisolated let observed = ObservedCall()
     private var server: UInt32 = 0
 
     package nonisolated var unownedExecutor: UnownedSerialExecutor { thread.asUnownedSerialExecutor() }
@@ -44,6 +46,8 @@ package actor MongoConnection {
     /// Runs a command on the primary (the same server until it fails) and returns the reply.
     /// - Throws: ``MongoFailure``.
     package func run(_ command: BSONDocument, on database: String, inSession: Bool = false) throws -> MongoReply {
+        observed.begin()
+        defer { observed.end() }
         let link = try open()
         if self.server == 0 {
             var answer = relay_mongo_reply()

@@ -27,19 +27,22 @@ public struct MongoInspector: Sendable {
         } catch {
             return findings + [failed(error, subject: "mongodb", doing: "connecting")]
         }
-        findings.append(await attempt("privileges", "the change stream of \(namespace) opens") {
-            var cursor = StreamCursor(connection, database: endpoint.database, collection: endpoint.collection)
-            _ = try await cursor.open(.at(try await now()))
-            await cursor.close()
-        })
-        findings.append(await attempt("privileges", "\(namespace) can be read") {
-            _ = try await connection.run(
-                ["find": .string(endpoint.collection), "limit": 1, "singleBatch": true, "projection": ["_id": 1]],
-                on: endpoint.database)
-        })
-        findings.append(await attempt("state", "the relay's own collections in \(endpoint.stateDatabase) can be written") {
-            _ = try await ClusterIdentity(connection, endpoint: endpoint).load()
-        })
+        findings.append(
+            await attempt("privileges", "the change stream of \(namespace) opens") {
+                var cursor = StreamCursor(connection, database: endpoint.database, collection: endpoint.collection)
+                _ = try await cursor.open(.at(try await now()))
+                await cursor.close()
+            })
+        findings.append(
+            await attempt("privileges", "\(namespace) can be read") {
+                _ = try await connection.run(
+                    ["find": .string(endpoint.collection), "limit": 1, "singleBatch": true, "projection": ["_id": 1]],
+                    on: endpoint.database)
+            })
+        findings.append(
+            await attempt("state", "the relay's own collections in \(endpoint.stateDatabase) can be written") {
+                _ = try await ClusterIdentity(connection, endpoint: endpoint).load()
+            })
         findings.append(await oplog())
         findings.append(contentsOf: await collection())
         return findings
@@ -96,7 +99,8 @@ public struct MongoInspector: Sendable {
         return hours < 24 && window.seconds > 0
             ? Finding(
                 .warning, "oplog",
-                text + " now: an outage of the relay that is longer loses its place. Enlarge it with replSetResizeOplog")
+                text + " now: an outage of the relay that is longer loses its place. Enlarge it with replSetResizeOplog"
+            )
             : Finding(.ok, "oplog", text)
     }
 
@@ -108,7 +112,8 @@ public struct MongoInspector: Sendable {
             }
             var findings = [Finding(.ok, "source", "\(namespace) exists")]
             if let sequence = options.mapping.sequence {
-                let indexes = try await connection.run(["listIndexes": .string(endpoint.collection)], on: endpoint.database)
+                let indexes = try await connection.run(
+                    ["listIndexes": .string(endpoint.collection)], on: endpoint.database)
                 let has = (indexes.document[path: "cursor.firstBatch"]?.array ?? []).contains {
                     $0.document?["key"]?.document?.fields.first?.key == sequence
                 }

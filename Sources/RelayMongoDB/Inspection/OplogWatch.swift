@@ -1,25 +1,27 @@
 import Logging
 import RelayCore
 
-/// Keeps the pipelines' `oplogHeadroomSeconds` up to date, on a connection of its own with short time-outs.
+/// Finds out whether MongoDB can be reached, in whatever role the pipelines are, and keeps their
+/// `oplogHeadroomSeconds` up to date; on a connection of its own with short time-outs.
 public struct OplogWatch: Sendable {
     private let connection: MongoConnection
-    private let pipelines: [PipelineStatus]
+    private let relay: RelayStatus
 
     /// How often the oplog's end is looked at.
     static let interval = Duration.seconds(3)
 
     /// Watches the oplog behind `endpoint`.
-    public init(_ endpoint: MongoEndpoint, pipelines: [PipelineStatus]) {
+    public init(_ endpoint: MongoEndpoint, relay: RelayStatus) {
         connection = MongoConnection(uri: endpoint.uri, name: "mongo-watch", socketTimeout: .seconds(10))
-        self.pipelines = pipelines
+        self.relay = relay
     }
 
     /// Looks until cancelled. What fails shows as unknown; reading and delivering report failures.
     public func run() async {
         while !Task.isCancelled {
+            await reach()
             let window = try? await OplogWindow.read(connection)
-            for status in pipelines {
+            for status in relay.pipelines {
                 status.update { snapshot in
                     guard let window, let settled = snapshot.settledTime else {
                         snapshot.oplogHeadroomSeconds = nil
@@ -28,7 +30,18 @@ public struct OplogWatch: Sendable {
                     snapshot.oplogHeadroomSeconds = max(0, Double(settled.seconds) - Double(window.oldest.seconds))
                 }
             }
-            try? await Task.sleep(for: Self.interval)
+            try? await Task.sleep(for: relay.hasReachedMongoDB ? Self.interval : .seconds(1))
+        }
+    }
+
+    private func reach() async {
+        do {
+            _ = try await connection.run(["hello": 1], on: "admin")
+            relay.noteMongoDBReached()
+        } catch let failure as MongoFailure {
+            relay.noteMongoDBProblem(failure.described(doing: "connecting", needing: "").message)
+        } catch {
+            relay.noteMongoDBProblem("\(error)")
         }
     }
 }

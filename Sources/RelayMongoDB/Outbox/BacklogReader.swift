@@ -17,10 +17,10 @@ final class BacklogReader {
     /// One step: scans to the end, or goes over to a later snapshot. The result has no backlog when it is done.
     func advance(from start: Checkpoint, progressed: () -> Void) async throws -> Checkpoint {
         guard let backlog = start.backlog else { return start }
-        if let target = backlog.catchingUpTo {
-            return try await catchUp(from: start, backlog, to: target, progressed: progressed)
-        }
         do {
+            if let target = backlog.catchingUpTo {
+                return try await catchUp(from: start, backlog, to: target, progressed: progressed)
+            }
             return try await scan(from: start, backlog, progressed: progressed)
         } catch let failure as MongoFailure where failure.isSnapshotGone {
             return try await laterSnapshot(after: reading.position ?? start)
@@ -30,13 +30,9 @@ final class BacklogReader {
     private func laterSnapshot(after checkpoint: Checkpoint) async throws -> Checkpoint {
         var next = checkpoint
         let time = try await ClusterIdentity(reading.connection, endpoint: reading.endpoint).snapshotTime()
-        if next.backlog?.cursor == nil {
-            next.backlog?.snapshot = time
-            next.clusterTime = time
-        } else {
-            next.backlog?.catchingUpTo = time
-        }
-        next.token = nil
+        // From the old snapshot's time on, or from where an earlier catching up has come to.
+        if next.backlog?.catchingUpTo == nil { next.token = nil }
+        next.backlog?.catchingUpTo = time
         reading.source.logger.info(
             "the server no longer keeps the backlog's snapshot; going on at a later one",
             metadata: ["cluster.time": "\(time)"])
@@ -44,13 +40,20 @@ final class BacklogReader {
         return next
     }
 
-    /// The stream between two snapshots, for the documents that the scan has passed already.
+    /// The stream between two snapshots: see ``BacklogCatchUp``.
     private func catchUp(
         from start: Checkpoint, _ backlog: BacklogPosition, to target: ClusterTime, progressed: () -> Void
     ) async throws -> Checkpoint {
-        let filter = backlog.cursor.flatMap { order.isAtOrBefore($0) }
-        var end = try await StreamReader(reading).run(
-            from: start, until: target, filter: filter, progressed: progressed)
+        let rule = BacklogCatchUp(
+            reading.connection, endpoint: reading.endpoint, order: order, cursor: backlog.cursor, to: target)
+        var end = start
+        do {
+            end = try await StreamReader(reading, catchUp: rule).run(from: start, progressed: progressed)
+        } catch let failure as MongoFailure where failure.code == MongoFailure.historyLost && backlog.cursor == nil {
+            // Nothing was scanned yet, so the scan at the later time misses no document; what was deleted since has
+            // neither document nor oplog entry any more.
+            end = reading.position ?? start
+        }
         end.backlog?.snapshot = target
         end.backlog?.catchingUpTo = nil
         end.clusterTime = target
@@ -60,7 +63,9 @@ final class BacklogReader {
         return end
     }
 
-    private func scan(from start: Checkpoint, _ backlog: BacklogPosition, progressed: () -> Void) async throws -> Checkpoint {
+    private func scan(from start: Checkpoint, _ backlog: BacklogPosition, progressed: () -> Void) async throws
+        -> Checkpoint
+    {
         var checkpoint = start
         let name = "\(reading.source.options.pipeline).reader"
         var command = order.find(in: reading.endpoint.collection, behind: backlog.cursor)
@@ -102,7 +107,8 @@ final class BacklogReader {
     }
 
     private func submit(
-        _ answer: StreamBatch, of reply: MongoReply, _ checkpoint: inout Checkpoint, _ last: inout String?, _ name: String
+        _ answer: StreamBatch, of reply: MongoReply, _ checkpoint: inout Checkpoint, _ last: inout String?,
+        _ name: String
     ) async throws {
         var documents = answer.documents.elements
         var count = 0
@@ -114,8 +120,15 @@ final class BacklogReader {
             var halt: (any Error)?
             var newest: BSONView?
             while !reading.queue.isFull(batch) {
-                guard let document = try documents.next()?.value.document else {
-                    isExhausted = true
+                let document: BSONView
+                do {
+                    guard let next = try documents.next()?.value.document else {
+                        isExhausted = true
+                        break
+                    }
+                    document = next
+                } catch {
+                    halt = error
                     break
                 }
                 count += 1

@@ -169,7 +169,8 @@ final class OutboxDecoder {
         guard let number, accepted.contains(where: { $0.contains(number) }) else {
             throw Reject(
                 .schemaVersion,
-                "the field '\(mapping.schemaVersion ?? "")' is not among the accepted versions (SOURCE_SCHEMA_VERSIONS)")
+                "the field '\(mapping.schemaVersion ?? "")' is not among the accepted versions (SOURCE_SCHEMA_VERSIONS)"
+            )
         }
     }
 

@@ -7,7 +7,8 @@ final class OutboxReading {
     let queue: BatchQueue
     let decoder: OutboxDecoder
     private(set) var position: Checkpoint?
-    private var isVerified = false
+    /// Whether the checkpoint was made with other options of the stream than those in force.
+    private(set) var hasOtherOptions = false
 
     init(_ source: OutboxSource, from checkpoint: Checkpoint?, into queue: BatchQueue) {
         self.source = source
@@ -18,6 +19,8 @@ final class OutboxReading {
 
     var connection: MongoConnection { source.connection }
     var endpoint: MongoEndpoint { source.options.endpoint }
+    var haltsOnPoison: Bool { source.options.haltsOnPoison }
+    private var options: [String: String] { ["collection": endpoint.collection, "database": endpoint.database] }
 
     /// Reads until something fails; `progressed` is called whenever the server answered.
     func run(progressed: () -> Void) async throws {
@@ -27,6 +30,16 @@ final class OutboxReading {
         }
         try await StreamReader(self).run(from: checkpoint, progressed: progressed)
     }
+
+    /// Writes the options in force into a checkpoint.
+    func noteOptions(in checkpoint: inout Checkpoint) {
+        checkpoint.options = options
+        checkpoint.token = nil
+        hasOtherOptions = false
+    }
+
+    /// The cluster's id as it is now, made anew where it is gone.
+    func currentCluster() async throws -> String { try await ClusterIdentity(connection, endpoint: endpoint).load() }
 
     /// Submits a batch that ends at `checkpoint`.
     func submit(_ batch: EventBatch, at checkpoint: Checkpoint, sourceTime: ClusterTime?, isLevel: Bool) {
@@ -48,27 +61,35 @@ final class OutboxReading {
                 + "Correct the document's mapping, or set SOURCE_ON_POISON=deadletter")
     }
 
+    private func nameOtherOptions(_ position: Checkpoint) {
+        hasOtherOptions = !position.options.isEmpty && position.options != options
+        guard hasOtherOptions else { return }
+        let changes = options.keys.sorted().filter { position.options[$0] != options[$0] }.map {
+            "\($0): \(position.options[$0] ?? "none") → \(options[$0] ?? "none")"
+        }
+        source.logger.warning(
+            "the source's options changed since the checkpoint; reading the new ones from its cluster time on",
+            metadata: ["changes": "\(changes.joined(separator: ", "))"])
+    }
+
     /// Connects, makes sure that the checkpoint belongs to this cluster, and makes the first one.
     private func begin() async throws -> Checkpoint {
         let identity = ClusterIdentity(connection, endpoint: endpoint)
         let cluster = try await identity.load()
         source.relay?.noteMongoDBReached()
         let hello = try await connection.run(["hello": 1], on: "admin").document
-        source.watchdog.note(server: hello["me"]?.string)
+        connection.observed.note(server: hello["me"]?.string)
         if var position {
-            if !isVerified {
-                try identity.verify(position, cluster: cluster, hello: hello, namespace: source.namespace)
-                isVerified = true
-            }
+            try identity.verify(position, cluster: cluster, hello: hello, namespace: source.namespace)
             position.cluster = cluster
+            nameOtherOptions(position)
             return position
         }
-        isVerified = true
         let start = try await identity.firstStart(of: source.options.pipeline)
         var first = Checkpoint()
         first.cluster = cluster
         first.clusterTime = start
-        first.options = ["collection": endpoint.collection, "database": endpoint.database]
+        first.options = options
         if let uuid = try await identity.collectionUUID() { first.collections[endpoint.collection] = uuid }
         if source.options.publishesBacklog { first.backlog = BacklogPosition(snapshot: start) }
         position = first

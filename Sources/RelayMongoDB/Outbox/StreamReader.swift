@@ -6,81 +6,78 @@ final class StreamReader {
     private var cursor: StreamCursor
     private var checkpoint = Checkpoint()
     private var sizer: ReplySizer
-    private let matcher = BSONFieldMatcher(["_id", "operationType", "clusterTime", "fullDocument"])
+    private let matcher = BSONFieldMatcher(["_id", "operationType", "clusterTime", "fullDocument", "passed"])
     private let values: BSONFieldValues
+    private let catchUp: BacklogCatchUp?
+    /// While catching up: documents of the answer that the scan will bring.
+    private var stillToCome: Set<[UInt8]> = []
+    /// Whether the token was refused and the stream is opened by cluster time, up to the first event behind it.
+    private var resumesByTime = false
     /// Events up to this token are settled already: set when a stream had to be reopened by cluster time.
     private var skipThrough: String?
 
     /// How long the server waits for something to happen before it answers that nothing did.
     static let idleWait = Duration.milliseconds(500)
 
-    init(_ reading: OutboxReading) {
+    /// - Parameter catchUp: what to read only, and up to when; nil for everything and for ever.
+    init(_ reading: OutboxReading, catchUp: BacklogCatchUp? = nil) {
         self.reading = reading
+        self.catchUp = catchUp
         cursor = StreamCursor(
             reading.connection, database: reading.endpoint.database, collection: reading.endpoint.collection)
         values = BSONFieldValues(for: matcher)
         sizer = ReplySizer(target: min(reading.queue.limits.bytes, reading.queue.limits.buffer / 16))
     }
 
-    /// Reads from `start` until something fails.
-    func run(from start: Checkpoint, progressed: () -> Void) async throws {
-        _ = try await run(from: start, until: nil, filter: nil, progressed: progressed)
-    }
-
-    /// Reads from `start` to `limit`, inclusive; returns the checkpoint there.
-    func run(
-        from start: Checkpoint, until limit: ClusterTime?, filter: BSONValue?, progressed: () -> Void
-    ) async throws -> Checkpoint {
+    /// Reads from `start` until something fails, or to the end of catching up; returns the checkpoint there.
+    /// - Parameter progressed: called with every answer.
+    @discardableResult
+    func run(from start: Checkpoint, progressed: () -> Void) async throws -> Checkpoint {
         checkpoint = start
+        if reading.hasOtherOptions {
+            resumesByTime = true
+            reading.noteOptions(in: &checkpoint)
+        }
         while true {
-            try await open(filter: filter)
-            progressed()
-            let isDone: Bool
             do {
-                isDone = try await readAll(until: limit, progressed: progressed)
+                // No bound: a resume behind a long stretch of other collections' writes has no intermediate answer.
+                reading.source.status.progress.beat(progressName, longestWait: .seconds(3600))
+                _ = try await cursor.open(self.start, passed: catchUp?.passed)
+                let isDone = try await readAll(progressed: progressed)
+                await cursor.close()
+                if isDone { return checkpoint }
+                // The collection went, and with its database perhaps the relay's own collections.
+                if checkpoint.invalidated { checkpoint.cluster = try await reading.currentCluster() }
+            } catch let failure as MongoFailure where failure.isUnresumable && !resumesByTime && checkpoint.token != nil
+            {
+                await cursor.close()
+                reading.source.logger.warning(
+                    "the resume token was refused; resuming by cluster time",
+                    metadata: [
+                        "error.code": "\(failure.code)", "cluster.time": "\(checkpoint.clusterTime?.description ?? "")",
+                    ])
+                skipThrough = checkpoint.token
+                resumesByTime = true
             } catch {
                 await cursor.close()
                 throw error
             }
-            if isDone {
-                await cursor.close()
-                return checkpoint
-            }
         }
-    }
-
-    private func open(filter: BSONValue?) async throws {
-        // No bound: a resume behind a long stretch of other collections' writes has no intermediate answer.
-        reading.source.status.progress.beat(progressName, longestWait: .seconds(3600))
-        do {
-            try await openUnderObservation(start, filter)
-        } catch let failure as MongoFailure where failure.isUnresumable && checkpoint.token != nil {
-            guard let time = checkpoint.clusterTime else { throw failure }
-            reading.source.logger.warning(
-                "the resume token was refused; resuming by cluster time",
-                metadata: ["error.code": "\(failure.code)", "cluster.time": "\(time)"])
-            skipThrough = checkpoint.token
-            try await openUnderObservation(.at(time), filter)
-        }
-    }
-
-    private func openUnderObservation(_ start: StreamCursor.Start, _ filter: BSONValue?) async throws {
-        reading.source.watchdog.begin()
-        defer { reading.source.watchdog.end() }
-        _ = try await cursor.open(start, filter: filter)
     }
 
     private var start: StreamCursor.Start {
+        if resumesByTime, let time = checkpoint.clusterTime { return .at(time) }
         if let token = checkpoint.token {
             return checkpoint.invalidated ? .afterInvalidate(token: token) : .after(token: token)
         }
-        return .at((checkpoint.backlog?.snapshot ?? checkpoint.clusterTime ?? ClusterTime(seconds: 0, increment: 0)).next)
+        return .at(
+            (checkpoint.backlog?.snapshot ?? checkpoint.clusterTime ?? ClusterTime(seconds: 0, increment: 0)).next)
     }
 
     private var progressName: String { "\(reading.source.options.pipeline).reader" }
 
     /// True when `limit` was reached, false when the stream has to be reopened behind the checkpoint.
-    private func readAll(until limit: ClusterTime?, progressed: () -> Void) async throws -> Bool {
+    private func readAll(progressed: () -> Void) async throws -> Bool {
         var prefetched: Task<MongoReply, any Error>?
         defer { prefetched?.cancel() }
         while true {
@@ -89,10 +86,7 @@ final class StreamReader {
             let cursor = self.cursor
             let task = prefetched ?? cursor.fetch(batchSize: size, wait: Self.idleWait)
             prefetched = nil
-            reading.source.watchdog.begin()
-            let result = await task.result
-            reading.source.watchdog.end()
-            let reply = try result.get()
+            let reply = try await task.value
             progressed()
             reading.source.status.progress.beat(progressName, longestWait: .seconds(60))
             let answer = try StreamBatch(reply.unsafeView())
@@ -101,7 +95,7 @@ final class StreamReader {
                 prefetched = cursor.fetch(batchSize: size, wait: Self.idleWait)
             }
             do {
-                if let done = try await process(answer, asked: size, bytes: reply.byteCount, until: limit) {
+                if let done = try await process(answer, asked: size, bytes: reply.byteCount) {
                     _ = await prefetched?.result
                     return done
                 }
@@ -115,9 +109,8 @@ final class StreamReader {
     }
 
     /// Nil to go on, true when `limit` was reached, false to reopen.
-    private func process(
-        _ answer: StreamBatch, asked: Int, bytes: Int, until limit: ClusterTime?
-    ) async throws -> Bool? {
+    private func process(_ answer: StreamBatch, asked: Int, bytes: Int) async throws -> Bool? {
+        if let catchUp { stillToCome = try await catchUp.stillToCome(of: answer.documents) }
         var events = answer.documents.elements
         var count = 0
         var outcome: Bool?
@@ -133,8 +126,12 @@ final class StreamReader {
                         break
                     }
                     count += 1
+                    guard reading.haltsOnPoison else {
+                        outcome = try take(event.value, into: batch)
+                        continue
+                    }
                     let before = checkpoint
-                    outcome = try take(event.value, into: batch, until: limit)
+                    outcome = try take(event.value, into: batch)
                     do {
                         try reading.haltIfAsked(batch)
                     } catch {
@@ -147,7 +144,7 @@ final class StreamReader {
             } catch {
                 halt = error
             }
-            if isExhausted, outcome == nil, halt == nil { outcome = endOfAnswer(answer, until: limit) }
+            if isExhausted, outcome == nil, halt == nil { outcome = endOfAnswer(answer) }
             let isLevel = isExhausted && count < asked && isNear(answer)
             reading.submit(batch, at: checkpoint, sourceTime: answer.operationTime, isLevel: isLevel && halt == nil)
             if let halt { throw halt }
@@ -157,18 +154,17 @@ final class StreamReader {
     }
 
     /// Moves the checkpoint to the token behind an answer of which everything was taken.
-    private func endOfAnswer(_ answer: StreamBatch, until limit: ClusterTime?) -> Bool? {
+    private func endOfAnswer(_ answer: StreamBatch) -> Bool? {
         guard let token = answer.postBatchToken, !checkpoint.invalidated || token > (checkpoint.token ?? "") else {
             return nil
         }
         if token > (checkpoint.token ?? "") {
             checkpoint.token = token
             checkpoint.invalidated = false
+            resumesByTime = false
             if let time = ResumeToken.clusterTime(of: token) { checkpoint.clusterTime = time }
         }
-        if let limit, let time = checkpoint.clusterTime, time >= limit, answer.documents.isEmpty || time > limit {
-            return true
-        }
+        if let limit = catchUp?.limit, let time = checkpoint.clusterTime, time > limit { return true }
         return nil
     }
 
@@ -178,21 +174,24 @@ final class StreamReader {
     }
 
     /// Takes one change event. Nil to go on.
-    private func take(_ value: BSONRawValue, into batch: EventBatch, until limit: ClusterTime?) throws -> Bool? {
+    private func take(_ value: BSONRawValue, into batch: EventBatch) throws -> Bool? {
         guard let event = value.document else { throw BSONError(.truncated, offset: 0) }
         try matcher.match(event, into: values)
         guard let token = try values[0]?.document?.value("_data")?.string,
             let operation = values[1]?.utf8, let time = values[2]?.timestamp
         else { throw BSONError(.truncated, offset: 0) }
         let clusterTime = ClusterTime(time)
-        if let limit, clusterTime > limit { return true }
+        if let limit = catchUp?.limit, clusterTime > limit { return true }
         if let skip = skipThrough {
             if token <= skip { return nil }
             skipThrough = nil
         }
-        // `insert` is by far the most frequent, and the only one with six letters.
-        if operation.count == 6, let document = values[3] {
-            decoder.decode(document.bytes, fallbackTime: Int64(time.seconds) * 1000, into: batch)
+        resumesByTime = false
+        // `insert` is by far the most frequent, and the only one with six letters that begins so.
+        if operation.count == 6, operation[0] == UInt8(ascii: "i"), let document = values[3] {
+            if catchUp == nil || isOwed(document) {
+                decoder.decode(document.bytes, fallbackTime: Int64(time.seconds) * 1000, into: batch)
+            }
         } else if operation.elementsEqual("invalidate".utf8) {
             checkpoint.token = token
             checkpoint.clusterTime = clusterTime
@@ -204,6 +203,13 @@ final class StreamReader {
         checkpoint.clusterTime = clusterTime
         checkpoint.invalidated = false
         return nil
+    }
+
+    /// While catching up: whether the scan will not bring the document.
+    private func isOwed(_ document: BSONRawValue) -> Bool {
+        if values[4]?.bool == true { return true }
+        guard let id = try? document.document?.value("_id") else { return true }
+        return !stillToCome.contains(BacklogCatchUp.key(id))
     }
 
     private var decoder: OutboxDecoder { reading.decoder }

@@ -1,5 +1,5 @@
-import Foundation
 import CPostgres
+import Foundation
 import RelayCore
 
 extension PGConnection {
@@ -22,7 +22,9 @@ extension PGConnection {
     static func failure(of result: OpaquePointer) -> RelayError {
         let state = PQresultErrorField(result, Int32(RELAY_PG_DIAG_SQLSTATE.rawValue)).map { String(cString: $0) } ?? ""
         let message = PQresultErrorField(result, Int32(RELAY_PG_DIAG_MESSAGE_PRIMARY.rawValue))
-        return PGError.failure(sqlState: state, message: firstLine(message), doing: "this statement")
+        let constraint = PQresultErrorField(result, Int32(RELAY_PG_DIAG_CONSTRAINT_NAME.rawValue))
+        return PGError.failure(
+            sqlState: state, message: firstLine(message), doing: "this statement", namesConstraint: constraint != nil)
     }
 
     /// The first line of a C string, trimmed.

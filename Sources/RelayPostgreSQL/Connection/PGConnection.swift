@@ -169,8 +169,10 @@ package actor PGConnection {
         do {
             return try body(handle, deadline)
         } catch let error as RelayError {
-            if PQstatus(handle) == CONNECTION_BAD || PQpipelineStatus(handle) != PQ_PIPELINE_OFF
-                || PQtransactionStatus(handle) == PQTRANS_ACTIVE
+            // It may have been closed on the way.
+            if let handle = self.handle,
+                PQstatus(handle) == CONNECTION_BAD || PQpipelineStatus(handle) != PQ_PIPELINE_OFF
+                    || PQtransactionStatus(handle) == PQTRANS_ACTIVE
             {
                 close()
             }
@@ -317,6 +319,7 @@ package actor PGConnection {
     }
 
     private func connectFailure() -> RelayError {
-        RelayError(.unavailable, "cannot connect to PostgreSQL: \(Self.firstLine(PQerrorMessage(handle)))", isRetriable: true)
+        RelayError(
+            .unavailable, "cannot connect to PostgreSQL: \(Self.firstLine(PQerrorMessage(handle)))", isRetriable: true)
     }
 }

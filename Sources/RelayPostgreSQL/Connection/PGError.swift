@@ -10,7 +10,11 @@ enum PGError {
     /// The failure that `sqlState` stands for.
     ///
     /// The server's text is used only where it cannot hold a value of the event: never for data exceptions.
-    static func failure(sqlState: String, message: String, doing what: String) -> RelayError {
+    /// - Parameter namesConstraint: whether the server named a constraint: 23514 without one is a row that no
+    ///   partition takes.
+    static func failure(
+        sqlState: String, message: String, doing what: String, namesConstraint: Bool = false
+    ) -> RelayError {
         switch sqlState {
         case staleWriter:
             return RelayError(
@@ -21,7 +25,7 @@ enum PGError {
                 .refused, "the stored checkpoint moved since it was read; reading it again", isRetriable: true)
         case "55P03":
             return RelayError(.lockTimeout, "another session holds a lock that is needed", isRetriable: true)
-        case "23514":
+        case "23514" where !namesConstraint:
             return RelayError(.missingPartition, "the queue has no partition for today", isRetriable: true)
         case "53100":
             return RelayError(
@@ -33,7 +37,8 @@ enum PGError {
                     + "it accepts writes", isRetriable: true)
         case "42501":
             return RelayError(
-                .unauthorized, "PostgreSQL refuses \(what): \(message). Grant what is missing, then it goes on by itself",
+                .unauthorized,
+                "PostgreSQL refuses \(what): \(message). Grant what is missing, then it goes on by itself",
                 isRetriable: true)
         case "3F000", "42P01", "42883", "42703":
             return RelayError(
@@ -58,7 +63,6 @@ enum PGError {
     /// Whether the code says that a value is at fault, not the server: data exceptions, limits of a row or an
     /// index entry, constraints that a user added.
     static func isAboutData(_ sqlState: String) -> Bool {
-        // 23514 is a row without a partition: see `NativeQueue`.
-        sqlState != "23514" && ["22", "23", "54"].contains { sqlState.hasPrefix($0) }
+        ["22", "23", "54"].contains { sqlState.hasPrefix($0) }
     }
 }

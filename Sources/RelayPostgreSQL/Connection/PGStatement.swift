@@ -37,12 +37,12 @@ enum PGType {
     static let json: UInt32 = 114
     static let timestamptz: UInt32 = 1184
     static let jsonb: UInt32 = 3802
-    static let json_array: UInt32 = 199
-    static let bytea_array: UInt32 = 1001
-    static let int2_array: UInt32 = 1005
-    static let text_array: UInt32 = 1009
-    static let timestamptz_array: UInt32 = 1185
-    static let jsonb_array: UInt32 = 3807
+    static let jsonArray: UInt32 = 199
+    static let byteaArray: UInt32 = 1001
+    static let int2Array: UInt32 = 1005
+    static let textArray: UInt32 = 1009
+    static let timestamptzArray: UInt32 = 1185
+    static let jsonbArray: UInt32 = 3807
 }
 
 /// What a statement answered, as text; for the cold paths.

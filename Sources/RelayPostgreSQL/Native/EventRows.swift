@@ -62,7 +62,7 @@ struct EventRows {
             return .binary(arrayType, Array(out.bytes))
         }
         func text(_ field: @escaping (EventRecord) -> ByteRange) -> PGParameter {
-            column(PGType.text, PGType.text_array) { record, out in
+            column(PGType.text, PGType.textArray) { record, out in
                 out.append(field: Self.optional(field(record), in: arena))
             }
         }
@@ -74,17 +74,17 @@ struct EventRows {
             """,
             [
                 PGParameter(stream), PGParameter(firstPosition),
-                column(PGType.int2, PGType.int2_array) { record, out in
+                column(PGType.int2, PGType.int2Array) { record, out in
                     out.append(bigEndian: Int32(2))
                     out.append(bigEndian: KeySlot.slot(of: arena[record.key]))
                 },
                 text(\.id), text(\.topic), text(\.type), text(\.key),
-                column(PGType.jsonb, PGType.jsonb_array) { record, out in
+                column(PGType.jsonb, PGType.jsonbArray) { record, out in
                     out.append(jsonb: Self.headers(of: record, in: arena))
                 },
                 column(payloadType.oid, payloadType.arrayOID) { appendPayload(arena[$0.payload], to: $1) },
                 text(\.schemaVersion),
-                column(PGType.timestamptz, PGType.timestamptz_array) { Self.append(time: $0.occurredAt, to: $1) },
+                column(PGType.timestamptz, PGType.timestamptzArray) { Self.append(time: $0.occurredAt, to: $1) },
                 text(\.traceparent),
             ])
     }

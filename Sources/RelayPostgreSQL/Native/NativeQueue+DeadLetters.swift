@@ -9,7 +9,8 @@ extension NativeQueue {
             let arena = batch.arena
             func text(_ range: ByteRange) -> PGParameter {
                 // NUL has no place in a text column; the document or the payload beside it keeps it.
-                range.isPresent && withTexts ? .text(arena.string(range).replacingOccurrences(of: "\0", with: "\\0")) : .null
+                range.isPresent && withTexts
+                    ? .text(arena.string(range).replacingOccurrences(of: "\0", with: "\\0")) : .null
             }
             func bytes(_ range: ByteRange) -> PGParameter {
                 range.isPresent ? .binary(PGType.bytea, Array(arena[range])) : .null

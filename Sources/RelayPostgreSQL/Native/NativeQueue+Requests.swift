@@ -32,7 +32,8 @@ extension NativeQueue {
                 PGStatement("SELECT \(schema).pause_pipeline($1, $2)", [.text(options.pipeline), .text($0)])
             } ?? PGStatement("SELECT \(schema).resume_pipeline($1)", [.text(options.pipeline)])
         _ = try await control.query(statement)
-        try await answer(request, RequestAnswer(succeeded: true, message: reason == nil ? "resumed" : "paused", count: 1))
+        try await answer(
+            request, RequestAnswer(succeeded: true, message: reason == nil ? "resumed" : "paused", count: 1))
     }
 }
 

@@ -70,7 +70,7 @@ extension NativeQueue {
             PGStatement(
                 "SELECT \(schema).renew_lease($1, $2, $3::bigint, $4::interval) AS renewed",
                 [.text(options.pipeline), .text(grant.owner), PGParameter(grant.epoch), PGParameter(ttl)]),
-            within: ttl)
+            within: ttl / 3)
         return rows[0, "renewed"] == "t"
     }
 
@@ -117,7 +117,8 @@ extension NativeQueue {
                 PGStatement("COMMIT"),
             ], within: .seconds(15))
         let row = answers[2]
-        guard let stream = row[0, "stream"].flatMap({ Int($0) }), let position = row[0, "position"].flatMap({ Int64($0) }),
+        guard let stream = row[0, "stream"].flatMap({ Int($0) }),
+            let position = row[0, "position"].flatMap({ Int64($0) }),
             let revision = row[0, "revision"].flatMap({ Int64($0) })
         else {
             throw RelayError(.internalFault, "the checkpoint of \(options.pipeline) has no row", isRetriable: true)
@@ -129,12 +130,21 @@ extension NativeQueue {
     }
 
     public func maintain() async throws {
-        _ = try await upkeep.query(PGStatement("SELECT count(*) FROM \(schema).make_partitions()"), within: .seconds(15))
+        _ = try await upkeep.query(
+            PGStatement("SELECT count(*) FROM \(schema).make_partitions()"), within: .seconds(15))
+        // One partition a call, so that its lock ends with it.
+        while try await dropPartition() {}
+    }
+
+    /// True when there may be another to drop.
+    private func dropPartition() async throws -> Bool {
         let rows = try await upkeep.query(
             PGStatement(
                 "SELECT day, outcome, detail FROM \(schema).drop_partitions($1::interval, $2::interval)",
                 [PGParameter(options.retention), PGParameter(options.retentionMax)]), within: .seconds(60))
+        var hasDropped = false
         for row in 0..<rows.count where rows[row, "outcome"] != "kept" {
+            hasDropped = hasDropped || rows[row, "outcome"] != "postponed"
             logger.info(
                 "retention",
                 metadata: [
@@ -142,6 +152,7 @@ extension NativeQueue {
                     "detail": "\(rows[row, "detail"] ?? "")",
                 ])
         }
+        return hasDropped
     }
 }
 

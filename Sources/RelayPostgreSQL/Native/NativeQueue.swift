@@ -20,9 +20,9 @@ public final class NativeQueue: Destination, StateStore {
         }
         var arrayOID: UInt32 {
             switch self {
-            case .json: PGType.json_array
-            case .jsonb: PGType.jsonb_array
-            case .bytea: PGType.bytea_array
+            case .json: PGType.jsonArray
+            case .jsonb: PGType.jsonbArray
+            case .bytea: PGType.byteaArray
             }
         }
     }
@@ -70,7 +70,7 @@ public final class NativeQueue: Destination, StateStore {
     let data: PGConnection
     /// Lease and requests: never behind a batch.
     let control: PGConnection
-    /// Notifications, partitions, retention, counts: nothing waits for them.
+    /// Partitions, retention, counts: nothing waits for them.
     let upkeep: PGConnection
     let logger: Logger
     let grant = Mutex<LeaseGrant?>(nil)
@@ -88,14 +88,18 @@ public final class NativeQueue: Destination, StateStore {
         data = PGConnection(url: options.url, name: "pg-data")
         control = PGConnection(url: options.url, name: "pg-control")
         upkeep = PGConnection(url: options.url, name: "pg-upkeep")
-        notifier = QueueNotifier(upkeep, schema: schema)
+        notifier = QueueNotifier(PGConnection(url: options.url, name: "pg-notify"), schema: schema)
     }
 
     public func cancelInFlight() { data.interrupt() }
 
-    public func deliver(_ batch: EventBatch, after state: StoredState, under grant: LeaseGrant) async throws -> Delivery {
+    public func cancelUpkeep() { upkeep.interrupt() }
+
+    public func deliver(_ batch: EventBatch, after state: StoredState, under grant: LeaseGrant) async throws -> Delivery
+    {
         let before = batch.poison.count
         var withTexts = true
+        var hasMadePartitions = false
         Storability.check(batch, payloadType: options.payloadType)
         while true {
             if options.haltsOnPoison, batch.poison.count > before, let poison = batch.poison.last {
@@ -119,7 +123,8 @@ public final class NativeQueue: Destination, StateStore {
                     withTexts = false
                 }
                 for (index, poison) in found { batch.reject(at: index, poison) }
-            } catch let error as RelayError where error.code == .missingPartition {
+            } catch let error as RelayError where error.code == .missingPartition && !hasMadePartitions {
+                hasMadePartitions = true
                 _ = try await control.query(PGStatement("SELECT count(*) FROM \(schema).make_partitions()"))
             }
         }

@@ -8,16 +8,19 @@ extension NativeSchema {
                 VALUES ($1, $2, $3, clock_timestamp() + $4) RETURNING r.id
         $fn$;
 
-        -- What is pending, and what a former holder began and did not finish.
+        -- What is pending, and what was begun and not finished, by a former holder or by this one (who knows what it is
+        -- doing). What nobody waits for any more is not begun.
         CREATE FUNCTION {schema}.take_requests(pipeline text, epoch bigint, "limit" int DEFAULT 10)
         RETURNS SETOF {schema}.requests LANGUAGE plpgsql AS $fn$
         #variable_conflict use_column
         BEGIN
             UPDATE {schema}.requests r SET state = 'expired', finished_at = clock_timestamp()
-                WHERE r.pipeline = $1 AND r.state = 'pending' AND r.expires_at <= clock_timestamp();
+                WHERE r.pipeline = $1 AND r.expires_at <= clock_timestamp()
+                    AND (r.state = 'pending' OR (r.state = 'running' AND r.epoch < $2));
             RETURN QUERY UPDATE {schema}.requests r SET state = 'running', epoch = $2
                 WHERE r.id IN (SELECT q.id FROM {schema}.requests q
-                    WHERE q.pipeline = $1 AND (q.state = 'pending' OR (q.state = 'running' AND q.epoch < $2))
+                    WHERE q.pipeline = $1 AND (q.state = 'pending'
+                        OR (q.state = 'running' AND q.epoch <= $2 AND q.expires_at > clock_timestamp()))
                     ORDER BY q.id LIMIT $3 FOR UPDATE SKIP LOCKED)
                 RETURNING r.*;
         END $fn$;

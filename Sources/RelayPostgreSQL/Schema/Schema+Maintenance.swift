@@ -143,6 +143,8 @@ extension NativeSchema {
                     detail := 'in use: ' || SQLERRM;
                 END;
                 RETURN NEXT;
+                -- One a call: its lock on the table ends with this transaction, not after the next day was counted.
+                EXIT WHEN outcome <> 'postponed';
             END LOOP;
         END $fn$;
         """#

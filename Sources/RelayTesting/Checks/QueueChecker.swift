@@ -15,7 +15,8 @@ package struct QueueChecker: Sendable {
 
     /// Rows in the queue now; 0 when there is no queue yet.
     package func count() async throws -> Int {
-        let there = try await connection.query(PGStatement("SELECT to_regclass($1) IS NOT NULL AS there", [.text(table)]))
+        let there = try await connection.query(
+            PGStatement("SELECT to_regclass($1) IS NOT NULL AS there", [.text(table)]))
         guard there[0, "there"] == "t" else { return 0 }
         let rows = try await connection.query(PGStatement("SELECT count(*) AS n FROM \(table)"), within: .seconds(60))
         return Int(rows[0, "n"] ?? "") ?? 0
@@ -87,7 +88,8 @@ package struct QueueChecker: Sendable {
         while true {
             let rows = try await connection.query(PGStatement("FETCH 20000 FROM rows"), within: .seconds(300)).rows
             for cells in rows {
-                row(cells[0] ?? "", cells[1].flatMap { Int($0) } ?? 0, cells[2] ?? "", cells[3] ?? "", cells[4].flatMap { Int($0) })
+                let (position, n) = (cells[1].flatMap { Int($0) } ?? 0, cells[4].flatMap { Int($0) })
+                row(cells[0] ?? "", position, cells[2] ?? "", cells[3] ?? "", n)
             }
             if rows.isEmpty { break }
         }

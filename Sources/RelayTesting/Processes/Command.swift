@@ -41,6 +41,9 @@ package enum Command {
             let lines = [contents(of: output), contents(of: error)].joined().suffix(2000)
             throw TestingError("\(program) had not ended after \(limit). Its output:\n\(lines)")
         }
+        if status == .code(127), contents(of: error).contains("failed to execute") {
+            throw TestingError("\(program) cannot be started: \(contents(of: error))")
+        }
         return CommandResult(status: status, output: contents(of: output), error: contents(of: error))
     }
 

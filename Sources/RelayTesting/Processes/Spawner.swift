@@ -12,6 +12,10 @@ actor Spawner {
     /// handling and no descriptors but the three standard ones.
     /// - Throws: ``TestingError`` when the program cannot be started.
     func spawn(_ launch: Launch) throws -> pid_t {
+        // What setpriv starts it finds only then, and we would not be told.
+        guard !launch.program.contains("/") || access(launch.program, X_OK) == 0 else {
+            throw TestingError("\(launch.program) cannot be started: \(String(cString: strerror(errno)))")
+        }
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }

@@ -23,7 +23,8 @@ extension RelayProcess {
         _ condition: (RelayReport.Pipeline) -> Bool
     ) async throws {
         try await wait(for: "the relay: \(what)", within: limit) {
-            let pipelines = try await self.status().pipelines.filter { destination == nil || $0.destination == destination }
+            let pipelines = try await self.status().pipelines
+                .filter { destination == nil || $0.destination == destination }
             return !pipelines.isEmpty && pipelines.allSatisfy(condition)
         }
     }

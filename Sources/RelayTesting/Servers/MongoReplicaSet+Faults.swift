@@ -28,8 +28,9 @@ extension MongoReplicaSet {
     package func stepDown(seconds: Int = 5) async throws {
         let old = try await primary()
         // The member closes its connections when it steps down: no answer is an answer.
+        let catchUp = max(1, seconds - 1)
         _ = try? await old.run([
-            "replSetStepDown": .integer(seconds), "secondaryCatchUpPeriodSecs": .integer(max(1, seconds - 1)), "force": true,
+            "replSetStepDown": .integer(seconds), "secondaryCatchUpPeriodSecs": .integer(catchUp), "force": true,
         ])
         _ = try await primary()
     }
@@ -64,7 +65,10 @@ extension MongoReplicaSet {
         }
         if let namespace { data.append(("namespace", .string(namespace))) }
         let mode: BSONValue = times.map { ["times": .integer($0)] } ?? "alwaysOn"
-        try await primary().run(["configureFailPoint": "failCommand", "mode": mode, "data": .document(BSONDocument(data))])
+        let command: BSONDocument = [
+            "configureFailPoint": "failCommand", "mode": mode, "data": .document(BSONDocument(data)),
+        ]
+        try await primary().run(command)
     }
 
     /// Ends what ``failCommands(_:times:errorCode:closesConnection:blocksFor:namespace:)`` began, on every member.

@@ -92,7 +92,8 @@ package final class MongoReplicaSet: Sendable {
         ]
         // Before there is a user the server lets whoever comes from its own machine do this.
         let connection = MongoConnection(
-            uri: "mongodb://\(members[0].address)/?directConnection=true", name: "initiate", socketTimeout: .seconds(30))
+            uri: "mongodb://\(members[0].address)/?directConnection=true", name: "initiate", socketTimeout: .seconds(30)
+        )
         do {
             _ = try await connection.run(["replSetInitiate": .document(configuration)], on: "admin")
         } catch {

@@ -70,7 +70,8 @@ package final class MongoServer: Sendable {
             .run(command, on: database).document
     }
 
-    static func uri(_ hosts: [String], _ database: String, _ options: [String], _ login: MongoOptions.Login?) -> String {
+    static func uri(_ hosts: [String], _ database: String, _ options: [String], _ login: MongoOptions.Login?) -> String
+    {
         let user = login.map { "\($0.name):\($0.password)@" } ?? ""
         let options = options + (login == nil ? [] : ["authSource=admin"])
         let query = options.isEmpty ? "" : "?\(options.joined(separator: "&"))"

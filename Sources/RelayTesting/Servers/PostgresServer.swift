@@ -37,7 +37,8 @@ package final class PostgresServer: Sendable {
         chmod(data, 0o700)
         if let user {
             guard let entry = getpwnam(user) else {
-                throw TestingError("PostgreSQL does not run as root, and there is no user postgres: run as another user")
+                throw TestingError(
+                    "PostgreSQL does not run as root, and there is no user postgres: run as another user")
             }
             chown(data, entry.pointee.pw_uid, entry.pointee.pw_gid)
         }

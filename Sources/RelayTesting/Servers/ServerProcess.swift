@@ -38,7 +38,8 @@ final class ServerProcess: Sendable {
             let child = try await ChildProcess(launch(port))
             state.withLock { $0 = (child, port) }
             do {
-                try await waiting(for: "\(name) on port \(port) to be ready", within: limit, every: .milliseconds(50)) { () -> Bool? in
+                try await waiting(for: "\(name) on port \(port) to be ready", within: limit, every: .milliseconds(50)) {
+                    () -> Bool? in
                     if let status = child.status {
                         throw GivingUp(TestingError("\(name) ended with \(status) while it started.\(logNote(log))"))
                     }

@@ -30,7 +30,9 @@ package enum ServerPrograms {
     /// - Throws: ``TestingError`` when there is none.
     package static func postgres() async throws -> String {
         if let folder = ProcessInfo.processInfo.environment["PG_BIN"], !folder.isEmpty {
-            guard holdsPostgres(folder) else { throw TestingError("PG_BIN is \(folder), which holds no initdb and postgres") }
+            guard holdsPostgres(folder) else {
+                throw TestingError("PG_BIN is \(folder), which holds no initdb and postgres")
+            }
             return folder
         }
         if let program = onPath("pg_config"), let result = try? await Command.run(program, ["--bindir"]) {
@@ -58,7 +60,7 @@ package enum ServerPrograms {
             places.insert("\((own as NSString).deletingLastPathComponent)/outbox-relay", at: 0)
         }
         guard let path = places.first(where: isProgram) else {
-            throw TestingError("the program outbox-relay is neither at \(places.joined(separator: " nor at ")): build it first")
+            throw TestingError("there is no program \(places.joined(separator: " and no ")): build it first")
         }
         return path
     }

@@ -72,7 +72,9 @@ struct DeadLettersCommand: AsyncParsableCommand {
         @OptionGroup var options: GlobalOptions
         @OptionGroup var choice: DestinationChoice
         @OptionGroup var letters: LetterChoice
-        func run() async throws { try await letters.ask(choice.one(try options.settings())) { .discardDeadLetters($0) } }
+        func run() async throws {
+            try await letters.ask(choice.one(try options.settings())) { .discardDeadLetters($0) }
+        }
     }
 }
 

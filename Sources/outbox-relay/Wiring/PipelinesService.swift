@@ -34,7 +34,8 @@ struct PipelinesService: Service {
         Thread.detachNewThread {
             Thread.sleep(forTimeInterval: limit)
             logger.warning(
-                "a server did not answer within RELAY_SHUTDOWN_TIMEOUT; leaving. The next start goes on at the checkpoint")
+                "a server did not answer within RELAY_SHUTDOWN_TIMEOUT; leaving. The next start goes on at the checkpoint"
+            )
             exit(0)
         }
     }

@@ -42,7 +42,7 @@ struct Wiring {
         self.queues = queues
         self.status = status
         inspector = MongoInspector(Self.source(settings, endpoint, queues[0]))
-        oplogWatch = OplogWatch(endpoint, pipelines: statuses)
+        oplogWatch = OplogWatch(endpoint, relay: status)
     }
 
     private static func source(
