@@ -91,7 +91,10 @@ let package = Package(
             ]),
         .testTarget(name: "RelayCoreTests", dependencies: ["RelayCore"]),
         .testTarget(name: "RelayMongoDBTests", dependencies: ["RelayMongoDB", "RelayTesting", "CMongoC"]),
-        .testTarget(name: "RelayPostgreSQLTests", dependencies: ["RelayPostgreSQL", "RelayTesting"]),
+        .testTarget(
+            name: "RelayPostgreSQLTests", dependencies: ["RelayPostgreSQL", "RelayTesting"],
+            // Run by psql, found by path.
+            exclude: ["sql"]),
         .testTarget(name: "RelayOperationsTests", dependencies: ["RelayOperations"]),
         .testTarget(name: "RelayConfigurationTests", dependencies: ["RelayConfiguration"]),
         .testTarget(

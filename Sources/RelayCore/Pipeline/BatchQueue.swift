@@ -102,7 +102,7 @@ public final class BatchQueue: Sendable {
             return state.takeContinuation(of: \.producer)
         }
         producer?.resume()
-        var hasLingered = limits.linger == .zero
+        var lingersUntil: ContinuousClock.Instant?
         while true {
             try Task.checkCancellation()
             enum Next {
@@ -121,7 +121,8 @@ public final class BatchQueue: Sendable {
                     return .item(.batch(batch))
                 }
                 if let open = state.open {
-                    if !hasLingered, !open.records.isEmpty, !state.isFinished { return .linger }
+                    let isOver = lingersUntil.map { $0 <= .now } ?? (limits.linger == .zero)
+                    if !isOver, !open.records.isEmpty, !state.isFinished { return .linger }
                     state.open = nil
                     state.queuedBytes -= open.heldBytes
                     state.inFlightBytes = open.heldBytes
@@ -132,8 +133,10 @@ public final class BatchQueue: Sendable {
             switch next {
             case .item(let item): return item
             case .linger:
-                hasLingered = true
-                try await Task.sleep(for: limits.linger)
+                // In steps: what fills, ends or wakes meanwhile is seen.
+                let end = lingersUntil ?? .now + limits.linger
+                lingersUntil = end
+                try await Task.sleep(for: min(.milliseconds(2), max(ContinuousClock.now.duration(to: end), .zero)))
             case .wait: await wait(\.consumer) { $0.hasWork }
             }
         }

@@ -63,8 +63,8 @@ final class LeaseTerm: Sendable {
         }
     }
 
-    /// Says that a request was carried out or refused, so that it may be fetched again if its answer got lost.
-    func settled(_ request: RelayRequest) {
+    /// Says that a request was not carried out, so that it is fetched again.
+    func putBack(_ request: RelayRequest) {
         _ = taken.withLock { $0.remove(request.id) }
     }
 
@@ -116,7 +116,12 @@ final class LeaseTerm: Sendable {
 
     private func fetchRequests() async throws {
         let found = try await parts.store.pendingRequests()
-        let new = taken.withLock { taken in found.filter { taken.insert($0.id).inserted } }
+        let new = taken.withLock { taken in
+            let new = found.filter { !taken.contains($0.id) }
+            // What is answered is remembered until a fetch no longer brings it: one may be under way just now.
+            taken = Set(found.map(\.id))
+            return new
+        }
         guard !new.isEmpty else { return }
         requests.withLock { $0 += new }
     }

@@ -11,6 +11,8 @@ final class PipelineWorker {
     /// A position behind which everything is settled that is not worth a transaction yet.
     private var unsaved: EventBatch?
     private var lastSave = ContinuousClock.now
+    /// When the stored state was read while paused.
+    private var lastLook = ContinuousClock.now
     /// One event a batch, after a batch was refused that holds a poison event: what is before it is delivered.
     private var deliversSingly = false
 
@@ -187,6 +189,11 @@ final class PipelineWorker {
         status.progress.beat(parts.name, longestWait: .seconds(10))
         await answerRequests()
         await term.pipeline.pause(for: .milliseconds(200))
+        // A former leader may have carried out a `resume` after this one looked.
+        if lastLook.duration(to: .now) >= .seconds(2), let stored = try? await parts.store.load(term.grant) {
+            state = stored
+            lastLook = .now
+        }
     }
 
     /// As ``carryOutRequests()`` while nothing is delivered: what fails is tried again. True when asked to resume.
@@ -205,8 +212,9 @@ final class PipelineWorker {
     private func carryOutRequests() async throws -> Bool {
         var resumed = false
         let requests = term.takeRequests()
+        var unanswered = requests[...]
         // What is not reached because one throws is fetched again.
-        defer { for request in requests { term.settled(request) } }
+        defer { for request in unanswered { term.putBack(request) } }
         for request in requests {
             switch request.kind {
             case .retryDeadLetters(let ids):
@@ -232,6 +240,7 @@ final class PipelineWorker {
                     RequestAnswer(
                         succeeded: false, message: "this version of outbox-relay does not know the request '\(kind)'"))
             }
+            unanswered.removeFirst()
         }
         if !requests.isEmpty { term.recountDeadLetters() }
         return resumed
@@ -279,7 +288,7 @@ final class PipelineWorker {
         let settled = batch.end.clusterTime
         status.update {
             $0.settledTime = settled
-            if batch.isLevel {
+            if batch.isLevel, batch.end.backlog == nil {
                 $0.lagSeconds = 0
                 $0.lagEvents = 0
                 $0.state = .streaming

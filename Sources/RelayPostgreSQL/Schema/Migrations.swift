@@ -112,11 +112,22 @@ public enum NativeSchema {
 
     /// A name as PostgreSQL reads it verbatim.
     static func quoteIdentifier(_ name: String) -> String {
-        "\"" + name.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\"\"") + "\""
+        quoted(name, "\"")
     }
 
     /// A text constant; `standard_conforming_strings` is on in every supported server.
     static func quoteLiteral(_ text: String) -> String {
-        "'" + text.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "''") + "'"
+        quoted(text, "'")
+    }
+
+    /// By scalars: a quote that a combining mark follows is a quote to PostgreSQL.
+    private static func quoted(_ text: String, _ mark: Unicode.Scalar) -> String {
+        var result = String.UnicodeScalarView([mark])
+        for scalar in text.unicodeScalars {
+            if scalar == mark { result.append(mark) }
+            result.append(scalar)
+        }
+        result.append(mark)
+        return String(result)
     }
 }

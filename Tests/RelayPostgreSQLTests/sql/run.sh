@@ -63,7 +63,7 @@ takeover() {
     fence="SELECT * FROM outbox_relay.fence_takeover('frozen', 'b', 2)"
     if run -c "BEGIN" -c "SET LOCAL lock_timeout = '200ms'" -c "$fence"; then echo "took a locked row"; return 1; fi
     [ "$(run -c "SELECT ended FROM outbox_relay.end_blockers('frozen', 'b', 2)")" = t ]
-    [ "$(run -c "BEGIN" -c "SET LOCAL lock_timeout = '5s'" -c "$fence" -c "COMMIT")" = "$(printf '%s|0|' "$(run -c \
+    [ "$(run -c "BEGIN" -c "SET LOCAL lock_timeout = '5s'" -c "$fence" -c "COMMIT")" = "$(printf '%s|0||0' "$(run -c \
         "SELECT stream FROM outbox_relay.streams WHERE pipeline = 'frozen'")")" ]
     echo "COMMIT;" >&3 || true
     exec 3>&-
