@@ -94,6 +94,8 @@ final class PipelineWorker {
             status.progress.beat(parts.name, longestWait: .seconds(60))
             if term.pipeline.isStopping || state.paused != nil { return }
             try await carryOutRequests()
+            // Who was told "paused" must not see another event arrive.
+            if state.paused != nil { return }
             switch try await queue.take() {
             case .woken: continue
             case .finished: return

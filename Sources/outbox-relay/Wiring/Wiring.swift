@@ -34,8 +34,9 @@ struct Wiring {
                 filter: EventFilter(topics: queue.settings.topics, types: queue.settings.types),
                 limits: BatchLimits(
                     events: settings.batchEvents, bytes: settings.batchBytes, linger: settings.batchLinger,
-                    // Equal shares: a slow destination cannot take the others' room.
-                    buffer: settings.bufferBytes / queues.count),
+                    // Equal shares: a slow destination cannot take the others' room. A quarter of it is for what is
+                    // not in batches: answers being read, rows being written.
+                    buffer: settings.bufferBytes / queues.count / 4 * 3),
                 leaseTTL: settings.leaseTTL)
             return Pipeline(parts, status: pipelineStatus, logger: logger)
         }
