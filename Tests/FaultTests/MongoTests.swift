@@ -8,7 +8,7 @@ extension Faults {
         @Test("a primary that steps down, twice, and one that is killed")
         func elections() async throws {
             try await TestServers.with(mongo: MongoOptions(members: 3)) { servers in
-                let load = try await Load(servers, events: 4000, rate: 250)
+                let load = try await Load(servers, events: 6000, rate: 250)
                 let relay = try load.relay()
                 try await relay.start()
                 let report = try await load.run(within: .seconds(90)) {
@@ -29,7 +29,7 @@ extension Faults {
         @Test("connections closed by the server, again and again")
         func connectionsClosed() async throws {
             try await TestServers.with { servers in
-                let load = try await Load(servers, events: 3000, rate: 500)
+                let load = try await Load(servers, events: 8000, rate: 400)
                 let relay = try load.relay()
                 try await relay.start()
                 let report = try await load.run {
