@@ -43,7 +43,7 @@ extension Faults {
                         #expect(start.duration(to: .now) < .seconds(5))
                         try await relay.start()
                         // The lease of 30 s was given back: nobody waits for it.
-                        try await load.progress(within: .seconds(10))
+                        try await load.progress(within: .seconds(20))
                     }
                 }
                 #expect(report.isExact, "\(report)")
