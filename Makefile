@@ -65,7 +65,7 @@ bench: setup ## Measure throughput, latency, memory and idle cost, and BSON to J
 	scripts/build $(BUILD_FLAGS)
 	mkdir -p .build/pump
 	cc -O2 -o .build/pump/pump Benchmarks/pump.c $$(pkg-config --cflags --libs libmongoc-1.0 libpq)
-	.build/release/relay-demo figures --pump .build/pump/pump $(BENCH_ARGUMENTS)
+	.build/release/relay-demo figures --pump '$(ROOT)/.build/pump/pump' $(BENCH_ARGUMENTS)
 	swift run -c release --package-path Benchmarks BSONBenchmark
 
 image-check: ## As root: replay the image's package list in a chroot and run the binary there

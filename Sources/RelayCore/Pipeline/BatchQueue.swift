@@ -28,6 +28,8 @@ public final class BatchQueue: Sendable {
         var inFlightBytes = 0
         var isWoken = false
         var isFinished = false
+        /// Until when the open batch waits for more, once the consumer has asked for it.
+        var lingersUntil: ContinuousClock.Instant?
         var consumer: CheckedContinuation<Void, Never>?
         var producer: CheckedContinuation<Void, Never>?
 
@@ -102,12 +104,11 @@ public final class BatchQueue: Sendable {
             return state.takeContinuation(of: \.producer)
         }
         producer?.resume()
-        var lingersUntil: ContinuousClock.Instant?
         while true {
             try Task.checkCancellation()
             enum Next {
                 case item(Item)
-                case linger
+                case linger(until: ContinuousClock.Instant)
                 case wait
             }
             let next: Next = state.withLock { state in
@@ -116,13 +117,19 @@ public final class BatchQueue: Sendable {
                     return .item(.woken)
                 }
                 if let batch = state.full.popFirst() {
+                    state.lingersUntil = nil
                     state.queuedBytes -= batch.heldBytes
                     state.inFlightBytes = batch.heldBytes
                     return .item(.batch(batch))
                 }
                 if let open = state.open {
-                    let isOver = lingersUntil.map { $0 <= .now } ?? (limits.linger == .zero)
-                    if !isOver, !open.records.isEmpty, !state.isFinished { return .linger }
+                    if limits.linger > .zero, !open.records.isEmpty, !state.isFinished {
+                        // Kept over calls: whoever is woken in between must not begin to wait anew.
+                        let end = state.lingersUntil ?? .now + limits.linger
+                        state.lingersUntil = end
+                        if end > .now { return .linger(until: end) }
+                    }
+                    state.lingersUntil = nil
                     state.open = nil
                     state.queuedBytes -= open.heldBytes
                     state.inFlightBytes = open.heldBytes
@@ -132,10 +139,8 @@ public final class BatchQueue: Sendable {
             }
             switch next {
             case .item(let item): return item
-            case .linger:
+            case .linger(let end):
                 // In steps: what fills, ends or wakes meanwhile is seen.
-                let end = lingersUntil ?? .now + limits.linger
-                lingersUntil = end
                 try await Task.sleep(for: min(.milliseconds(2), max(ContinuousClock.now.duration(to: end), .zero)))
             case .wait: await wait(\.consumer) { $0.hasWork }
             }

@@ -86,6 +86,7 @@ final class LeaseTerm: Sendable {
                 // Once a second at most, so that a worker without events still shows progress.
                 pipeline.wakeWorker()
             } catch let error as RelayError where error.isRetriable && error.code != .fenced {
+                pipeline.wakeWorker()
                 pipeline.logger.debug("lease renewal failed", metadata: ["error.message": "\(error.message)"])
                 try await Task.sleep(for: backoff.next())
             }

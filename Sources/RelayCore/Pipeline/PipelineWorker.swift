@@ -155,6 +155,7 @@ final class PipelineWorker {
     /// Reads the stored state, however long the store is away: the lease's own end breaks it off.
     private func reload(_ backoff: inout Backoff) async throws {
         while !term.pipeline.isStopping {
+            status.progress.beat(parts.name, longestWait: .seconds(60))
             do {
                 state = try await parts.store.load(term.grant)
                 return
@@ -192,9 +193,9 @@ final class PipelineWorker {
         await answerRequests()
         await term.pipeline.pause(for: .milliseconds(200))
         // A former leader may have carried out a `resume` after this one looked.
-        if lastLook.duration(to: .now) >= .seconds(2), let stored = try? await parts.store.load(term.grant) {
-            state = stored
+        if lastLook.duration(to: .now) >= .seconds(10) {
             lastLook = .now
+            if let stored = try? await parts.store.load(term.grant) { state = stored }
         }
     }
 
@@ -205,6 +206,8 @@ final class PipelineWorker {
             return try await carryOutRequests()
         } catch {
             term.pipeline.note(RelayError.wrapping(error))
+            // Some of it may have been done.
+            if let stored = try? await parts.store.load(term.grant) { state = stored }
             return false
         }
     }

@@ -38,7 +38,9 @@ struct Figures: AsyncParsableCommand {
 
     func run() async throws {
         let screen = Screen()
-        let (pump, documents, large, rounds, seconds) = (pump, documents, largeBacklog, rounds, seconds)
+        let (pump, documents, large, rounds, seconds) = (
+            URL(fileURLWithPath: pump).path, documents, largeBacklog, rounds, seconds
+        )
         try await TestServers.with { servers in
             let bench = FiguresBench(servers: servers, screen: screen, pump: pump)
             try await bench.drain(documents, rounds: rounds, collectionFirst: false)

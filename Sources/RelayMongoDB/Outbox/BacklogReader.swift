@@ -100,6 +100,7 @@ final class BacklogReader {
         checkpoint.backlog = nil
         checkpoint.token = nil
         checkpoint.clusterTime = backlog.snapshot
+        reading.source.status.progress.end(name)
         let batch = try await reading.queue.checkOut(behind: checkpoint)
         reading.submit(batch, at: checkpoint, sourceTime: nil, isLevel: false)
         reading.source.logger.info("the backlog is read", metadata: ["cluster.time": "\(backlog.snapshot)"])

@@ -72,7 +72,8 @@ struct ClusterIdentity {
     /// Halts when `checkpoint` does not belong to this cluster as it is now.
     /// - Parameter hello: the server's answer to `hello`, with its time.
     func verify(_ checkpoint: Checkpoint, cluster: String, hello: BSONDocument, namespace: String) throws {
-        if let known = checkpoint.cluster, known != cluster {
+        // Behind an invalidate event the identity may have gone with its database, and was made anew.
+        if let known = checkpoint.cluster, known != cluster, !checkpoint.invalidated {
             throw RelayError(
                 .identity,
                 "the checkpoint belongs to another MongoDB cluster (\(known), this one is \(cluster)): \(namespace) was "

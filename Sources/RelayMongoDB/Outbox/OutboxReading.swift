@@ -35,6 +35,7 @@ final class OutboxReading {
     func noteOptions(in checkpoint: inout Checkpoint) {
         checkpoint.options = options
         checkpoint.token = nil
+        checkpoint.invalidated = false
         hasOtherOptions = false
     }
 
@@ -61,7 +62,7 @@ final class OutboxReading {
                 + "Correct the document's mapping, or set SOURCE_ON_POISON=deadletter")
     }
 
-    private func nameOtherOptions(_ position: Checkpoint) {
+    private func noteOtherOptions(_ position: inout Checkpoint) {
         hasOtherOptions = !position.options.isEmpty && position.options != options
         guard hasOtherOptions else { return }
         let changes = options.keys.sorted().filter { position.options[$0] != options[$0] }.map {
@@ -70,6 +71,11 @@ final class OutboxReading {
         source.logger.warning(
             "the source's options changed since the checkpoint; reading the new ones from its cluster time on",
             metadata: ["changes": "\(changes.joined(separator: ", "))"])
+        guard position.backlog != nil else { return }
+        // The other collection's backlog begins at its beginning; behind it the stream is opened as ever.
+        position.backlog?.cursor = nil
+        position.backlog?.catchingUpTo = nil
+        noteOptions(in: &position)
     }
 
     /// Connects, makes sure that the checkpoint belongs to this cluster, and makes the first one.
@@ -82,7 +88,8 @@ final class OutboxReading {
         if var position {
             try identity.verify(position, cluster: cluster, hello: hello, namespace: source.namespace)
             position.cluster = cluster
-            nameOtherOptions(position)
+            noteOtherOptions(&position)
+            self.position = position
             return position
         }
         let start = try await identity.firstStart(of: source.options.pipeline)

@@ -54,7 +54,21 @@ public final class OutboxSource: Source {
 
     public func read(from checkpoint: Checkpoint?, into queue: BatchQueue) async throws {
         let guarding = Task { [watchdog] in try await watchdog.run() }
-        defer { guarding.cancel() }
+        defer {
+            guarding.cancel()
+            endProgress()
+        }
+        // A call that waits for a server does not notice that it is not wanted any more.
+        try await withTaskCancellationHandler {
+            // What an earlier reading was interrupted in is not used again.
+            await connection.reset()
+            try await readOn(from: checkpoint, into: queue)
+        } onCancel: {
+            connection.interrupt()
+        }
+    }
+
+    private func readOn(from checkpoint: Checkpoint?, into queue: BatchQueue) async throws {
         let reading = OutboxReading(self, from: checkpoint, into: queue)
         var backoff = Backoff(first: .milliseconds(100), most: .seconds(5))
         while true {
@@ -62,6 +76,7 @@ public final class OutboxSource: Source {
             do {
                 try await reading.run { backoff.reset() }
             } catch let failure as MongoFailure {
+                try Task.checkCancellation()
                 let error = failure.described(doing: "reading \(namespace)", needing: grant)
                 guard error.isRetriable else { throw error }
                 note(error)
@@ -97,7 +112,11 @@ public final class OutboxSource: Source {
             + "{role: \"readWrite\", db: \"\(options.endpoint.stateDatabase)\"}])"
     }
 
+    /// While nothing is read, nothing is expected of the reader: an outage must not look like a loop that is stuck.
+    private func endProgress() { status.progress.end("\(options.pipeline).reader") }
+
     private func note(_ error: RelayError) {
+        endProgress()
         logger.error(
             "reading interrupted", metadata: ["error.code": "\(error.code)", "error.message": "\(error.message)"])
         if relay?.hasReachedMongoDB == false { relay?.noteMongoDBProblem(error.message) }

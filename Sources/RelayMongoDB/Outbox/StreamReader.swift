@@ -66,7 +66,8 @@ final class StreamReader {
     }
 
     private var start: StreamCursor.Start {
-        if resumesByTime, let time = checkpoint.clusterTime { return .at(time) }
+        // Nothing of a collection follows its end at the same time.
+        if resumesByTime, let time = checkpoint.clusterTime { return .at(checkpoint.invalidated ? time.next : time) }
         if let token = checkpoint.token {
             return checkpoint.invalidated ? .afterInvalidate(token: token) : .after(token: token)
         }

@@ -130,6 +130,8 @@ extension NativeQueue {
     }
 
     public func maintain() async throws {
+        // What broke off an earlier term's upkeep is not meant for this one's.
+        upkeep.wakeup.clear()
         _ = try await upkeep.query(
             PGStatement("SELECT count(*) FROM \(schema).make_partitions()"), within: .seconds(15))
         // One partition a call, so that its lock ends with it.

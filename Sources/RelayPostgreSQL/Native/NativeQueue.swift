@@ -125,7 +125,7 @@ public final class NativeQueue: Destination, StateStore {
                 for (index, poison) in found { batch.reject(at: index, poison) }
             } catch let error as RelayError where error.code == .missingPartition && !hasMadePartitions {
                 hasMadePartitions = true
-                _ = try await control.query(PGStatement("SELECT count(*) FROM \(schema).make_partitions()"))
+                _ = try await data.query(PGStatement("SELECT count(*) FROM \(schema).make_partitions()"))
             }
         }
     }

@@ -72,5 +72,10 @@ func oneShot(limit: Duration = .milliseconds(9500), _ body: @escaping @Sendable 
     } catch let error as RelayError {
         Terminal.complain(error.message)
         throw ExitStatus.code(for: error)
+    } catch let code as ExitCode {
+        throw code
+    } catch {
+        Terminal.complain("\(error)")
+        throw ExitStatus.internalFault
     }
 }
