@@ -47,7 +47,7 @@ struct EventFilterTests {
         let glob = Array((String(repeating: "a*", count: 200) + "b").utf8)
         let began = ContinuousClock.now
         #expect(!EventFilter.matches(text, glob: glob))
-        #expect(began.duration(to: .now) < .seconds(5))
+        #expect(began.duration(to: .now) < .seconds(30))
     }
 
     @Test("an event passes when topic and type both match one of their globs")

@@ -43,7 +43,7 @@ import Testing
         }
         #expect(error?.message.contains("no answer in time") == true)
         let time = ContinuousClock.now - begin
-        #expect(time > .milliseconds(250) && time < .seconds(3))
+        #expect(time > .milliseconds(250) && time < .seconds(30))
     }
 
     @Test func onlyWholeResponsesCount() {

@@ -27,12 +27,11 @@ import Testing
                         }
                     }
                 }
-                for _ in 0..<20 {
-                    let begin = ContinuousClock.now
-                    #expect(try await server.get("/livez").status == 200)
-                    #expect(ContinuousClock.now - begin < .milliseconds(900))
-                }
-                for try await time in group { #expect(time < .seconds(5)) }
+                // Behind a stalled client each of them would take a second.
+                let begin = ContinuousClock.now
+                for _ in 0..<20 { #expect(try await server.get("/livez").status == 200) }
+                #expect(ContinuousClock.now - begin < .seconds(15))
+                for try await time in group { #expect(time < .seconds(30)) }
             }
         }
     }
@@ -53,7 +52,7 @@ import Testing
                 }
                 return ContinuousClock.now - begin
             }
-            #expect(time < .seconds(4))
+            #expect(time < .seconds(9))
         }
     }
 
@@ -164,7 +163,7 @@ import Testing
         let begin = ContinuousClock.now
         await group.triggerGracefulShutdown()
         try await running
-        #expect(ContinuousClock.now - begin < .seconds(3))
+        #expect(ContinuousClock.now - begin < .seconds(9))
         #expect(try await client.value == 0)
     }
 }
