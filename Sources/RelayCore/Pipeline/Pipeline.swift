@@ -91,6 +91,8 @@ public final class Pipeline: Sendable {
         let interval = min(parts.leaseTTL / 3, .seconds(2))
         var lastHolder: String?
         while !isStopping {
+            // Cancelled, `pause` returns at once: this loop must end and not spin.
+            try Task.checkCancellation()
             status.progress.beat(parts.name, longestWait: .seconds(30))
             let sentAt = ContinuousClock.now
             switch try await parts.store.acquireLease(owner: owner, ttl: parts.leaseTTL) {

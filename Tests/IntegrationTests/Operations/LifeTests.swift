@@ -153,6 +153,18 @@ extension Integration {
             #expect(try await rig.checker.count() == 1)
         }
 
+        @Test("a taken port ends a relay that stands by, with what to do; it neither hangs nor spins")
+        func takenPort() async throws {
+            let rig = try await Rig()
+            let leader = try await rig.streamingRelay()
+            let other = try rig.relay()
+            other.setVariable("RELAY_HTTP_PORT", to: "\(leader.port)")
+            // The port answers (the leader does), so only the exit tells of the other.
+            _ = try? await other.start()
+            #expect(await other.waitForExit(within: .seconds(30)) == .code(78))
+            #expect(other.logText.contains("\(leader.port)"))
+        }
+
         @Test("pause and resume, across a restart")
         func pause() async throws {
             let rig = try await Rig()
