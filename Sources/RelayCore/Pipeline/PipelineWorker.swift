@@ -235,10 +235,12 @@ final class PipelineWorker {
             case .pause(let reason):
                 try await parts.store.setPaused(reason, request: request)
                 state.paused = reason
+                term.pipeline.logger.notice("paused", metadata: ["reason": "\(reason)"])
             case .resume:
                 try await parts.store.setPaused(nil, request: request)
                 state.paused = nil
                 resumed = true
+                term.pipeline.logger.notice("resumed")
             case .unknown(let kind):
                 try await parts.store.answer(
                     request,
@@ -260,6 +262,9 @@ final class PipelineWorker {
             if let reason = state.paused {
                 $0.state = .paused
                 $0.why = reason
+                // What comes meanwhile is not looked at.
+                $0.lagSeconds = nil
+                $0.lagEvents = nil
             } else if $0.state == .paused || $0.state == .starting {
                 $0.state = .catchingUp
             }

@@ -62,8 +62,8 @@ public struct MongoInspector: Sendable {
     /// The commands that ``setUp()`` amounts to, for a person to run.
     public var setupCommands: [String] {
         [
-            "// in mongosh, database \(endpoint.stateDatabase); the relay does this itself at its first start",
-            "db.\(ClusterIdentity.identityCollection).updateOne({_id: \"cluster\"}, "
+            "-- in mongosh, database \(endpoint.stateDatabase); the relay does this itself at its first start:",
+            "-- db.\(ClusterIdentity.identityCollection).updateOne({_id: \"cluster\"}, "
                 + "{$setOnInsert: {cluster: UUID().toString()}}, {upsert: true, writeConcern: {w: \"majority\"}})",
         ]
     }

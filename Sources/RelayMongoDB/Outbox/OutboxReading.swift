@@ -54,11 +54,14 @@ final class OutboxReading {
 
     /// Halts at poison when it was asked to: what came before it is in the queue already.
     func haltIfAsked(_ batch: EventBatch) throws {
-        guard source.options.haltsOnPoison, let last = batch.poison.last, batch.records.last?.outcome == .poison
+        guard source.options.haltsOnPoison, let last = batch.poison.last, let record = batch.records.last,
+            record.outcome == .poison
         else { return }
+        let name =
+            record.id.isPresent ? "the document with the id \(batch.arena.string(record.id).prefix(200))" : "a document"
         throw RelayError(
             .poison,
-            "a document in \(source.namespace) is no event (\(last.message)), and SOURCE_ON_POISON=halt. "
+            "\(name) in \(source.namespace) is no event (\(last.message)), and SOURCE_ON_POISON=halt. "
                 + "Correct the document's mapping, or set SOURCE_ON_POISON=deadletter")
     }
 

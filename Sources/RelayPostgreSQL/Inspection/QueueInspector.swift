@@ -68,7 +68,9 @@ public struct QueueInspector: Sendable {
                 PGStatement(
                     """
                     SELECT max(version) AS version,
-                        has_schema_privilege($1, 'USAGE') AND has_table_privilege($2, 'INSERT') AS writes
+                        has_schema_privilege($1, 'USAGE') AND has_table_privilege($2, 'INSERT') AS writes,
+                        pg_has_role(current_user, (SELECT relowner FROM pg_catalog.pg_class
+                            WHERE oid = to_regclass($2)), 'USAGE') AS owns
                     FROM \(schema).schema_migrations
                     """, [.text(options.schema), .text(schema + ".events")]))
             guard rows[0, "writes"] == "t" else {
@@ -76,6 +78,13 @@ public struct QueueInspector: Sendable {
                     .failure, subject,
                     "this role may not write the queue: GRANT USAGE ON SCHEMA \(schema), and ALL ON ALL TABLES, "
                         + "SEQUENCES and FUNCTIONS IN SCHEMA \(schema) to it, or run `setup` as this role")
+            }
+            guard rows[0, "owns"] == "t" else {
+                return Finding(
+                    .failure, subject,
+                    "this role does not own \(options.schema).events, so it cannot add a partition a day, and writing "
+                        + "ends when the last one is full: ALTER SCHEMA and its tables' OWNER TO this role, or have them "
+                        + "made by `setup` as this role")
             }
             let version = rows[0, "version"].flatMap { Int($0) }
             return version == NativeSchema.currentVersion

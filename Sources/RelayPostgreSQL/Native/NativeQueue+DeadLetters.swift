@@ -108,7 +108,7 @@ extension NativeQueue {
         let rows = try await control.query(
             PGStatement(
                 """
-                SELECT event_id, topic, type, key, headers, encode(payload, 'hex') AS payload, schema_version,
+                SELECT reason_code, event_id, topic, type, key, headers, encode(payload, 'hex') AS payload, schema_version,
                     (extract(epoch FROM occurred_at) * 1000)::bigint AS occurred_at, traceparent,
                     encode(document, 'hex') AS document
                 FROM \(schema).dead_letters WHERE pipeline = $1 AND id = $2::bigint AND state = 'dead'
@@ -134,6 +134,12 @@ extension NativeQueue {
         let start = batch.arena.count
         (rows[0, "payload"].flatMap(Self.bytes) ?? []).withUnsafeBytes { batch.arena.append($0) }
         record.payload = ByteRange(offset: start, length: batch.arena.count - start)
+        let texts = ["event_id", "topic", "type", "key", "schema_version", "traceparent"].compactMap { rows[0, $0] }
+        if rows[0, "reason_code"] == Poison.Reason.unstorable.rawValue, texts.contains(where: { $0.contains("\\0") }) {
+            // What stands in the columns is written for people, and is not the event's own text.
+            batch.append(record, poison: Poison(.unstorable, "its id, key, topic or type holds a NUL character"))
+            return batch
+        }
         guard record.id.isPresent, record.topic.isPresent, record.type.isPresent, record.key.isPresent else {
             batch.append(record, poison: Poison(.missingField, "the dead letter holds neither document nor event"))
             return batch

@@ -18,7 +18,9 @@ struct SetupCommand: AsyncParsableCommand {
             if prints {
                 for line in relay.inspector.setupCommands { Terminal.say(line) }
                 for queue in relay.queues {
-                    Terminal.say("\n-- in psql, for destination \(queue.destination)\n\(queue.setupScript)")
+                    Terminal.say(
+                        "\n-- in psql, for destination \(queue.destination), as the role of its URL, which must own the schema\n-- (an administrator: CREATE SCHEMA \(queue.schema) AUTHORIZATION that role, then SET ROLE to it)\n\(queue.setupScript)"
+                    )
                 }
                 return
             }
