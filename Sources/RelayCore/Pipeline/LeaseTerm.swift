@@ -42,8 +42,6 @@ final class LeaseTerm: Sendable {
                 try await group.next()
             } catch {
                 parts.destination.cancelInFlight()
-                // The process ends: nobody has to wait for the lease to run out.
-                if error is CancellationError { try? await parts.store.releaseLease(grant) }
                 throw error
             }
         }
