@@ -19,8 +19,11 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-crypto.git", exact: "4.5.2"),
         .package(url: "https://github.com/apple/swift-log.git", exact: "1.16.2"),
         .package(url: "https://github.com/apple/swift-metrics.git", exact: "2.13.0"),
+        .package(url: "https://github.com/apple/swift-nio.git", exact: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl.git", exact: "2.37.6"),
         .package(url: "https://github.com/hummingbird-project/hummingbird.git", exact: "2.28.1", traits: []),
         .package(url: "https://github.com/jpsim/Yams.git", exact: "6.2.2"),
+        .package(url: "https://github.com/swift-server/async-http-client.git", exact: "1.37.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", exact: "2.13.0"),
     ],
     targets: [
@@ -30,6 +33,9 @@ let package = Package(
         .systemLibrary(
             name: "CPostgres", pkgConfig: "libpq",
             providers: [.apt(["libpq-dev", "pkg-config"])]),
+        .systemLibrary(
+            name: "CZlib", pkgConfig: "zlib",
+            providers: [.apt(["zlib1g-dev", "pkg-config"])]),
         .target(
             name: "RelayCore",
             dependencies: [
@@ -52,6 +58,19 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
             ]),
         .target(
+            name: "RelayWebhook",
+            dependencies: [
+                "CZlib", "RelayCore",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "Metrics", package: "swift-metrics"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+            ]),
+        .target(
             name: "RelayOperations",
             dependencies: [
                 "RelayCore",
@@ -66,7 +85,8 @@ let package = Package(
         .executableTarget(
             name: "outbox-relay",
             dependencies: [
-                "RelayCore", "RelayMongoDB", "RelayPostgreSQL", "RelayOperations", "RelayConfiguration",
+                "RelayCore", "RelayMongoDB", "RelayPostgreSQL", "RelayWebhook", "RelayOperations",
+                "RelayConfiguration",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Metrics", package: "swift-metrics"),
@@ -75,14 +95,20 @@ let package = Package(
         .target(
             name: "RelayTesting",
             dependencies: [
-                "RelayCore", "RelayMongoDB", "RelayPostgreSQL",
+                "RelayCore", "RelayMongoDB", "RelayPostgreSQL", "RelayWebhook",
+                .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ]),
         .executableTarget(
             name: "RelayDemo",
             dependencies: [
-                "RelayTesting", "RelayMongoDB", "RelayPostgreSQL",
+                "RelayTesting", "RelayMongoDB", "RelayPostgreSQL", "RelayWebhook",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
             ]),
         .testTarget(name: "RelayCoreTests", dependencies: ["RelayCore"]),
         .testTarget(name: "RelayMongoDBTests", dependencies: ["RelayMongoDB", "RelayTesting", "CMongoC"]),
@@ -90,11 +116,12 @@ let package = Package(
             name: "RelayPostgreSQLTests", dependencies: ["RelayPostgreSQL", "RelayTesting"],
             // Run by psql, found by path.
             exclude: ["sql"]),
+        .testTarget(name: "RelayWebhookTests", dependencies: ["RelayWebhook", "RelayTesting"]),
         .testTarget(name: "RelayOperationsTests", dependencies: ["RelayOperations"]),
         .testTarget(name: "RelayConfigurationTests", dependencies: ["RelayConfiguration"]),
         .testTarget(
             name: "IntegrationTests",
-            dependencies: ["RelayTesting", "RelayMongoDB", "RelayPostgreSQL", "RelayCore"]),
+            dependencies: ["RelayTesting", "RelayMongoDB", "RelayPostgreSQL", "RelayWebhook", "RelayCore"]),
         .testTarget(
             name: "FaultTests",
             dependencies: ["RelayTesting", "RelayMongoDB", "RelayPostgreSQL", "outbox-relay"]),

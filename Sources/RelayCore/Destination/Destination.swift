@@ -1,5 +1,26 @@
 /// Where events go. A destination knows nothing of sources.
+///
+/// There are two kinds. An atomic one (a queue) settles a batch and its checkpoint in one transaction within
+/// ``deliver(_:after:under:)``. The other (a webhook) takes the batch over, settles its events one by one, in no order
+/// but that of their keys, and saves the checkpoint behind what is settled without a gap; it implements the
+/// requirements that have defaults here as well.
 public protocol Destination: Sendable {
+    /// A pass begins: events follow from behind `state`. Nothing from before is under way or remembered.
+    func begin(after state: StoredState, under grant: LeaseGrant) async throws
+
+    /// Waits a moment, a second at most, until another batch can be taken over. False when there is no room yet.
+    func awaitRoom() async throws -> Bool
+
+    /// The state as stored now, where the destination itself writes it beside the pass; else `state`.
+    /// - Throws: what ended its work.
+    func current(_ state: StoredState) throws -> StoredState
+
+    /// Begins nothing more, waits for what is under way, and saves the checkpoint behind what is settled.
+    func settle(_ state: StoredState) async throws -> StoredState
+
+    /// Whether events that were taken over are not settled yet.
+    var hasUnsettled: Bool { get }
+
     /// Settles every record of `batch` and saves `batch.end` as the checkpoint.
     ///
     /// Where the checkpoint lives beside the events, both happen in one transaction or not at all.
@@ -22,6 +43,14 @@ public protocol Destination: Sendable {
 
     /// Breaks off what is under way, because the lease has ended. Callable from any task.
     func cancelInFlight()
+}
+
+extension Destination {
+    public func begin(after state: StoredState, under grant: LeaseGrant) async throws {}
+    public func awaitRoom() async throws -> Bool { true }
+    public func current(_ state: StoredState) throws -> StoredState { state }
+    public func settle(_ state: StoredState) async throws -> StoredState { state }
+    public var hasUnsettled: Bool { false }
 }
 
 /// What became of a batch.

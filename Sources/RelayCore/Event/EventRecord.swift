@@ -13,11 +13,13 @@ public struct EventRecord: Sendable {
     public var outcome: Outcome = .event
     /// Whether `payload` is JSON text that `jsonb` would refuse (`\u0000`, a lone surrogate).
     public var payloadRefusedByJSONB = false
+    /// Whether `payload` is the raw bytes of a binary value and not JSON text.
+    public var payloadIsBinary = false
     public var id: ByteRange = .none
     public var topic: ByteRange = .none
     public var type: ByteRange = .none
     public var key: ByteRange = .none
-    /// JSON text, or the raw bytes of a binary payload (`payloadIsBinary`).
+    /// JSON text, or the raw bytes of a binary payload (``payloadIsBinary``).
     public var payload: ByteRange = .none
     /// A JSON object's text; ``ByteRange/none`` means `{}`.
     public var headers: ByteRange = .none
@@ -29,6 +31,8 @@ public struct EventRecord: Sendable {
     public var documentText: ByteRange = .none
     /// When it happened, in milliseconds since 1970-01-01 UTC; `Int64.min` when unknown.
     public var occurredAt: Int64 = .min
+    /// When it was committed, in milliseconds since 1970-01-01 UTC; `Int64.min` when unknown.
+    public var committedAt: Int64 = .min
     /// The reason in the batch's `poison` list, for ``Outcome/poison``.
     public var note: Int32 = -1
 
@@ -54,6 +58,10 @@ public struct Poison: Sendable, Equatable {
         case schemaVersion = "schema-version"
         /// Too large for the destination.
         case tooLarge = "too-large"
+        /// The webhook's receiver refused it for good (most answers of 400 to 499).
+        case rejected = "rejected"
+        /// The webhook's receiver did not take it within `DESTINATION_RETRY_FOR`.
+        case exhausted = "retries-exhausted"
     }
     public var reason: Reason
     /// A sentence for people, without payload.

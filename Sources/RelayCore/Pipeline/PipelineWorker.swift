@@ -56,6 +56,7 @@ final class PipelineWorker {
         let queue = BatchQueue(limits: limits)
         let start = state.checkpoint
         unsaved = nil
+        try await parts.destination.begin(after: state, under: term.grant)
         term.pipeline.watch(queue)
         defer { term.pipeline.watch(nil) }
         let source = parts.source
@@ -79,13 +80,13 @@ final class PipelineWorker {
         if stopped {
             // Not waited for when stopping: a server may keep it, and what it reads now nobody takes.
             reader.cancel()
-            try await save()
+            try await settle()
             if !term.pipeline.isStopping { _ = await reader.result }
             return
         }
         // Everything that was read is settled: that must be known before what ended the source is acted upon, or a
         // restart would run into it again.
-        try await save()
+        try await settle()
         try await reader.value
     }
 
@@ -93,9 +94,11 @@ final class PipelineWorker {
         while true {
             status.progress.beat(parts.name, longestWait: .seconds(60))
             if term.pipeline.isStopping || state.paused != nil { return }
+            state = try parts.destination.current(state)
             try await carryOutRequests()
             // Who was told "paused" must not see another event arrive.
             if state.paused != nil { return }
+            guard try await parts.destination.awaitRoom() else { continue }
             switch try await queue.take() {
             case .woken: continue
             case .finished: return
@@ -135,6 +138,12 @@ final class PipelineWorker {
         state = try await parts.destination.deliver(batch, after: state, under: term.grant).state
         unsaved = nil
         lastSave = .now
+    }
+
+    /// As ``save()``, and nothing is under way any more.
+    private func settle() async throws {
+        try await save()
+        state = try await parts.destination.settle(state)
     }
 
     private func recover(from error: RelayError, backoff: inout Backoff) async throws {
@@ -295,10 +304,11 @@ final class PipelineWorker {
     }
 
     private func publishLag(_ batch: EventBatch) {
-        let settled = batch.end.clusterTime
+        let hasUnsettled = parts.destination.hasUnsettled
+        let settled = hasUnsettled ? state.checkpoint?.clusterTime : batch.end.clusterTime
         status.update {
             $0.settledTime = settled
-            if batch.isLevel, batch.end.backlog == nil {
+            if batch.isLevel, batch.end.backlog == nil, !hasUnsettled {
                 $0.lagSeconds = 0
                 $0.lagEvents = 0
                 $0.state = .streaming

@@ -74,8 +74,11 @@ public struct StoredState: Sendable {
     public var revision: Int64
     /// Nil before the first.
     public var checkpoint: Checkpoint?
-    /// Why a person paused it, if one did.
+    /// Why a person, or the receiver, paused it, if one did.
     public var paused: String?
+    /// Milliseconds for which the destination was paused or its breaker open, in all: they do not count against
+    /// `DESTINATION_RETRY_FOR`. Webhooks only.
+    public var stoppedMilliseconds: Int64 = 0
 
     /// A state as stored.
     public init(stream: Int, position: Int64, revision: Int64, checkpoint: Checkpoint?, paused: String?) {

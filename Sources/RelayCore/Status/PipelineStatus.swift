@@ -22,6 +22,18 @@ public enum PipelineState: String, Sendable, CaseIterable, Codable {
     case halted
 }
 
+/// Whether a webhook's endpoint is believed to work.
+public enum BreakerState: String, Sendable, CaseIterable, Codable {
+    /// It works.
+    case closed
+    /// It failed as a whole: reading is paused, and a probe now and then finds out when it is back.
+    case open
+    /// It refuses every event, whatever the event: as `open`, but somebody has to mend the receiver or its URL.
+    case refusing
+    /// A probe is under way.
+    case halfOpen = "half-open"
+}
+
 /// One pipeline as `/status` shows it, a copy at one moment.
 public struct PipelineSnapshot: Sendable {
     /// The pipeline's name: `<relay name>/<destination>`.
@@ -46,8 +58,15 @@ public struct PipelineSnapshot: Sendable {
     /// The queue stream this pipeline writes, and the last position in it.
     public var stream: Int?
     public var position: Int64?
-    /// Events waiting durably for another attempt.
+    /// Events waiting durably for another attempt, the keys they belong to, and since when the oldest does, in Unix
+    /// seconds. Webhooks only, as what follows.
     public var parked: Int = 0
+    public var parkedKeys: Int = 0
+    public var oldestParkedAt: Double?
+    /// The breaker's state; nil for destinations without one.
+    public var breaker: BreakerState?
+    /// Attempts under way.
+    public var inFlight: Int = 0
     /// Events given up on and not yet retried or discarded.
     public var deadLetters: Int = 0
     /// Why settled documents are not cleaned up, if they are not.

@@ -120,6 +120,7 @@ final class OutboxDecoder {
         } else if mapping.keepsBinaryPayload, let binary = value.binary {
             arena.append(binary.bytes)
             facts = JSONFacts(kind: .string)
+            record.payloadIsBinary = true
         } else {
             facts = try BSONJSON.append(value, style: mapping.style, to: arena)
         }
