@@ -65,6 +65,8 @@ public struct WebhookOptions: Sendable {
     public var retryFor: Duration = .seconds(86_400)
     /// Bytes of events that may be held in memory.
     public var buffer = 16 << 20
+    /// How long a stop or a pause waits for attempts under way.
+    public var settleTime: Duration = .seconds(20)
     /// The relay's version, for `user-agent`.
     public var version = "0"
 

@@ -33,6 +33,13 @@ public final class ByteArena {
         used = count
     }
 
+    /// Gives back memory that is not used, where that is more than half of it.
+    public func trim() {
+        guard used < room / 2 else { return }
+        room = Swift.max(used, 64)
+        base = realloc(base, room)!
+    }
+
     /// Makes room for `extra` more bytes, so that the writes that follow need not check.
     @inlinable public func reserve(_ extra: Int) {
         if room - used < extra { grow(extra) }

@@ -29,6 +29,9 @@ public final class EventBatch: @unchecked Sendable {
     /// The memory that the batch holds, in bytes, filled or not: what counts against the buffer.
     public var heldBytes: Int { arena.capacity + records.capacity * MemoryLayout<EventRecord>.stride }
 
+    /// Gives back memory that was reserved and is not used, where that is most of it.
+    public func trim() { arena.trim() }
+
     /// Adds an event whose fields already lie in the arena.
     @inline(__always)
     public func append(_ record: EventRecord) { records.append(record) }

@@ -241,13 +241,15 @@ final class PipelineWorker {
                 status.update { $0.eventsDelivered += Int64(delivery.delivered) }
             case .discardDeadLetters(let ids):
                 _ = try await parts.destination.discard(ids, for: request, under: term.grant)
+                // While nothing is delivered, nobody else tells of what that has changed.
+                if state.paused != nil { state = try await parts.store.load(term.grant) }
             case .pause(let reason):
                 try await parts.store.setPaused(reason, request: request)
                 state.paused = reason
                 term.pipeline.logger.notice("paused", metadata: ["reason": "\(reason)"])
             case .resume:
                 try await parts.store.setPaused(nil, request: request)
-                state.paused = nil
+                state = try await parts.store.load(term.grant)
                 resumed = true
                 term.pipeline.logger.notice("resumed")
             case .unknown(let kind):

@@ -19,6 +19,10 @@ public struct RelayMetrics: Sendable {
     public static let state = "outbox_relay_pipeline_state"
     public static let deadLettersWaiting = "outbox_relay_dead_letters_waiting"
     public static let parkedEvents = "outbox_relay_parked_events"
+    public static let parkedKeys = "outbox_relay_parked_keys"
+    public static let oldestParkedSeconds = "outbox_relay_oldest_parked_seconds"
+    public static let breaker = "outbox_relay_breaker_state"
+    public static let inFlight = "outbox_relay_in_flight"
 
     private let labels: [(String, String)]
     public let read: Counter

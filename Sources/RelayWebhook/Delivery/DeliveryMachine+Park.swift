@@ -1,0 +1,140 @@
+import RelayCore
+
+extension DeliveryMachine {
+    /// Parks one event; it is settled as soon as that is written.
+    mutating func park(_ item: DeliveryItem, _ key: EventKey) {
+        let parked = ParkedEvent(item.event, key: key, redelivery: item.redelivery)
+        pending.parked.append(parked)
+        if let batch = item.batch { settledWithPending[batch, default: 0] += 1 }
+        totals.events += 1
+        report.parkedEvents += 1
+    }
+
+    /// Parks every event of a line that was in memory only. While its first event is being tried it stays in memory.
+    mutating func park(line key: EventKey, due: Int64, now: Moment) {
+        guard var line = lines[key], !line.isParked, let head = line.head else { return }
+        park(head, key)
+        line.head!.batch = nil
+        line.head!.parked = ParkedEvent(head.event, key: key).id
+        for item in line.rest { park(item, key) }
+        if !line.rest.isEmpty {
+            // Read again in their turn: their batches count as settled and must not be held any longer.
+            line.rest = []
+            line.mayHaveMore = true
+            line.appendedIn = building
+        }
+        line.isParked = true
+        line.parkedSince = now.unix
+        totals.keys += 1
+        if totals.oldest == nil { totals.oldest = now.unix }
+        parkedLines.insert(key)
+        lines[key] = line
+        pending.keys[key] = .some(schedule(line, due: due))
+        // While its first event is being tried, what becomes of that decides.
+        if case .inFlight = line.phase { return }
+        leave(key, due: due)
+    }
+
+    func schedule(_ line: KeyLine, due: Int64) -> ParkedSchedule {
+        ParkedSchedule(
+            due: due, attempts: line.attempts, firstAttempt: line.firstAttempt, stoppedBefore: line.stoppedBefore,
+            since: line.parkedSince)
+    }
+
+    /// Lets a line leave memory when what is pending is written. `due` is nil for one with nothing parked any more.
+    mutating func leave(_ key: EventKey, due: Int64?) {
+        lines[key]!.head = nil
+        lines[key]!.rest = []
+        wait(key, .leaving(after: building, due: due), for: building)
+    }
+
+    /// Lets a line wait for a settlement that is not written yet.
+    mutating func wait(_ key: EventKey, _ phase: KeyLine.Phase, for settlement: Int) {
+        waiting.remove(key)
+        lines[key]!.phase = phase
+        waitingForWrite.append((key, settlement))
+    }
+
+    /// Parks dead letters for another delivery at once, each by itself: what has gone on since does not wait for them.
+    mutating func redeliver(_ letters: [(id: Int64, event: EventReference)], redelivery: String, now: Moment) {
+        for letter in letters {
+            let id = letter.event.bytes(\.id) ?? UnsafeRawBufferPointer(start: nil, count: 0)
+            let key = EventKey(apart: "redelivery", id, letter.id)
+            pending.parked.append(ParkedEvent(letter.event, key: key, redelivery: redelivery))
+            pending.keys[key] = .some(
+                ParkedSchedule(due: now.unix, attempts: 0, firstAttempt: nil, stoppedBefore: 0, since: now.unix))
+            pending.resolved[letter.id] = .retried
+            totals.keys += 1
+            totals.events += 1
+        }
+        parksOthers.pending = true
+    }
+
+    // MARK: - Reading the park
+
+    /// How many parked keys may be read now; 0 when it is not the time.
+    func dueRoom(now: Moment) -> Int {
+        guard isRunning, totals.keys > parkedLines.count, now.unix >= nextDue, now.uptime >= notBefore else { return 0 }
+        switch breaker.permission(at: now.uptime) {
+        case .any: return max(0, 2 * limits.concurrency - parkedLines.count)
+        case .probe: return lines.isEmpty ? 1 : 0
+        case .none: return 0
+        }
+    }
+
+    /// Makes room for keys that are due; their events follow by ``loaded(_:_:since:now:)``.
+    mutating func claim(_ keys: [ParkedKey]) -> [EventKey] {
+        keys.filter { lines[$0.key] == nil }.map { found in
+            var line = KeyLine(loading: found.schedule)
+            // Events may have been parked that the reading does not see yet.
+            line.appendedIn = pending.parked.isEmpty ? taken : building
+            lines[found.key] = line
+            parkedLines.insert(found.key)
+            return found.key
+        }
+    }
+
+    /// Takes over the parked events of a key.
+    /// - Parameter since: the settlement last written when the reading began.
+    mutating func loaded(_ key: EventKey, _ events: [ParkedEvent], since: Int, now: Moment) {
+        guard var line = lines[key], line.phase == .loading else { return }
+        let bytes = events.reduce(0) { $0 + $1.event.byteCount }
+        line.mayHaveMore =
+            line.appendedIn > since || events.count >= Self.loadEvents || bytes >= Self.loadBytes / 2
+        if events.isEmpty {
+            lines[key] = line
+            if !line.mayHaveMore {
+                retire(key)
+            } else if line.appendedIn <= written {
+                toLoad.append(key)
+            } else {
+                wait(key, .draining(after: line.appendedIn), for: line.appendedIn)
+            }
+            return
+        }
+        var items = events.map { event in
+            DeliveryItem(event: event.event, batch: nil, parked: event.id, redelivery: event.redelivery)
+        }
+        line.head = items.removeFirst()
+        line.rest.append(contentsOf: items)
+        line.phase = .ready
+        lines[key] = line
+        enqueue(key, isParked: true)
+    }
+
+    /// Forgets a key of which nothing is parked any more.
+    mutating func retire(_ key: EventKey) {
+        pending.keys.updateValue(nil, forKey: key)
+        totals.keys -= 1
+        leave(key, due: nil)
+    }
+
+    /// Gives up reading a line: the park could not be read. It comes again when it is due.
+    mutating func unclaim(_ key: EventKey, now: Moment) {
+        guard lines[key]?.phase == .loading else { return }
+        lines[key] = nil
+        parkedLines.remove(key)
+        if isLooking { leftSinceLook.insert(key) }
+        nextDue = min(nextDue, now.unix + 1000)
+    }
+}

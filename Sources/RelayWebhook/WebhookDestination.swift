@@ -1,0 +1,177 @@
+import Logging
+import RelayCore
+import Synchronization
+
+/// A webhook: every event is posted, in order by key, until it is taken or given up on.
+///
+/// At least once: what was delivered and not yet stored as such when a relay dies is delivered again, with the same
+/// `webhook-id`.
+public final class WebhookDestination: Destination {
+    private let options: WebhookOptions
+    private let store: any SettlementStore
+    private let sender: any EventSender
+    private let status: PipelineStatus
+    private let observer: DeliveryObserver
+    private struct State {
+        var pass: DeliveryPass?
+        var breaker = CircuitBreaker()
+        var bucket: TokenBucket?
+        var notBefore: Int64 = .min
+    }
+    private let state: Mutex<State>
+
+    /// A destination that keeps its state in `store` and reports to `status`.
+    package init(
+        _ options: WebhookOptions, store: any SettlementStore, sender: any EventSender, status: PipelineStatus,
+        logger: Logger
+    ) {
+        self.options = options
+        self.store = store
+        self.sender = sender
+        self.status = status
+        var logger = logger
+        logger[metadataKey: "pipeline"] = "\(options.pipeline)"
+        observer = DeliveryObserver(
+            status: status, pipeline: options.pipeline, destination: options.destination, logger: logger)
+        state = Mutex(State(bucket: options.rate.map { TokenBucket(rate: $0, now: Moment.now.uptime) }))
+        status.update { $0.breaker = .closed }
+    }
+
+    public func begin(after stored: StoredState, under grant: LeaseGrant) async throws {
+        if let old = state.withLock({ $0.pass.take() }) {
+            let (breaker, bucket, notBefore) = await old.end()
+            state.withLock { ($0.breaker, $0.bucket, $0.notBefore) = (breaker, bucket, notBefore) }
+        }
+        let totals = try await store.parkedTotals()
+        let settled = try await store.settledBeyond(stored.position)
+        let (breaker, bucket, notBefore) = state.withLock { ($0.breaker, $0.bucket, $0.notBefore) }
+        let machine = DeliveryMachine(
+            limits: options.limits, after: stored, totals: totals, alreadySettled: settled, breaker: breaker.resumed,
+            bucket: bucket, notBefore: notBefore)
+        let pass = DeliveryPass(
+            machine, after: stored, store: store, sender: sender, grant: grant, observer: observer)
+        state.withLock { $0.pass = pass }
+        pass.start()
+    }
+
+    public func deliver(
+        _ batch: EventBatch, after stored: StoredState, under grant: LeaseGrant
+    ) async throws -> Delivery {
+        guard let pass = state.withLock({ $0.pass }) else { return Delivery(state: stored, delivered: 0) }
+        try await pass.admit(batch)
+        return Delivery(state: try pass.current(), delivered: 0, filtered: batch.count(of: .filtered))
+    }
+
+    public func awaitRoom() async throws -> Bool {
+        guard let pass = state.withLock({ $0.pass }) else { return true }
+        return try await pass.awaitRoom()
+    }
+
+    public func current(_ stored: StoredState) throws -> StoredState {
+        try state.withLock { $0.pass }?.current() ?? stored
+    }
+
+    public func settle(_ stored: StoredState) async throws -> StoredState {
+        guard let pass = state.withLock({ $0.pass }) else { return stored }
+        var settled = try await pass.settle(within: options.settleTime)
+        let (breaker, bucket, notBefore) = await pass.end()
+        state.withLock {
+            ($0.breaker, $0.bucket, $0.notBefore) = (breaker, bucket, notBefore)
+            $0.pass = nil
+        }
+        // What a person asked for in between is known to the caller.
+        if settled.paused == nil { settled.paused = stored.paused }
+        return settled
+    }
+
+    public var hasUnsettled: Bool { state.withLock { $0.pass }?.hasUnsettled ?? false }
+
+    public func cancelInFlight() { state.withLock { $0.pass }?.cancel() }
+
+    public func retry(
+        _ letters: [Int64], for request: RelayRequest, after stored: StoredState, under grant: LeaseGrant,
+        decode: @Sendable ([UInt8]) throws -> EventBatch
+    ) async throws -> Delivery {
+        let found = try await store.waitingDeadLetters(letters)
+        var events: [(id: Int64, event: EventReference)] = []
+        var failures = missing(letters, found.map(\.id))
+        for letter in found {
+            if let document = letter.document {
+                let batch = try decode(document)
+                if batch.records.first?.outcome == .event {
+                    events.append((letter.id, EventReference(batch, index: 0, position: letter.event?.position ?? 0)))
+                } else {
+                    failures.append("\(letter.id): \(batch.poison.last?.message ?? "no event")")
+                }
+            } else if let event = letter.event {
+                events.append((letter.id, event))
+            } else {
+                failures.append("\(letter.id): the event is not there any more")
+            }
+        }
+        let state = try await write(after: stored, under: grant) { [events] machine in
+            machine.redeliver(events, redelivery: "retry", now: .now)
+        } otherwise: { settlement in
+            var machine = DeliveryMachine(
+                limits: self.options.limits, after: stored, totals: ParkedTotals(), alreadySettled: [])
+            machine.redeliver(events, redelivery: "retry", now: .now)
+            settlement = machine.pending
+        }
+        try await answer(request, events.count, "being delivered again", failures)
+        return Delivery(state: state, delivered: 0)
+    }
+
+    public func discard(
+        _ letters: [Int64], for request: RelayRequest, under grant: LeaseGrant
+    ) async throws -> Int {
+        let found = try await store.waitingDeadLetters(letters).map(\.id)
+        let stored = try await store.load(grant)
+        _ = try await write(after: stored, under: grant) { machine in
+            for id in found { machine.pending.resolved[id] = .discarded }
+        } otherwise: { settlement in
+            for id in found { settlement.resolved[id] = .discarded }
+        }
+        try await answer(request, found.count, "discarded", missing(letters, found))
+        return found.count
+    }
+
+    /// Writes with what the pass writes, or, while there is none, by itself.
+    private func write(
+        after stored: StoredState, under grant: LeaseGrant, _ change: @Sendable (inout DeliveryMachine) -> Void,
+        otherwise: (inout Settlement) -> Void
+    ) async throws -> StoredState {
+        if let pass = state.withLock({ $0.pass }) {
+            try pass.change { change(&$0) }
+            try await pass.awaitWrite()
+            return try pass.current()
+        }
+        var settlement = Settlement()
+        otherwise(&settlement)
+        if settlement.isEmpty { return stored }
+        return try await store.settle(settlement, after: stored, under: grant)
+    }
+
+    private func missing(_ asked: [Int64], _ found: [Int64]) -> [String] {
+        let found = Set(found)
+        return asked.filter { !found.contains($0) }.map { "\($0): there is no such dead letter waiting" }
+    }
+
+    private func answer(
+        _ request: RelayRequest, _ count: Int, _ what: String, _ failures: [String]
+    ) async throws {
+        let message = (["\(count) \(what)"] + failures).joined(separator: "; ")
+        try await store.answer(
+            request, RequestAnswer(succeeded: failures.isEmpty, message: message, count: count))
+    }
+}
+
+extension WebhookOptions {
+    /// What delivery has to keep to.
+    var limits: DeliveryMachine.Limits {
+        DeliveryMachine.Limits(
+            concurrency: concurrency, eventsPerRequest: format == .cloudeventsBatch ? 100 : 1, buffer: buffer,
+            ordersByKey: ordersByKey,
+            retry: RetryPolicy(
+                first: retryFirst.milliseconds, most: retryMax.milliseconds, limit: retryFor.milliseconds))
+    }
+}
