@@ -64,13 +64,14 @@ format: ## Format the Swift sources in place
 	scripts/check-swift
 	swift format --in-place --parallel --recursive --configuration .swift-format $(SWIFT_SOURCES)
 
-bench: setup ## Measure throughput, latency, memory and idle cost, and BSON to JSON (BENCH_ARGUMENTS='--rounds 5')
+bench: setup ## Measure throughput, latency, memory and idle cost, webhooks, and BSON to JSON (BENCH_ARGUMENTS='--rounds 5')
 	@cd '$(ROOT)'
 	$(SERVERS)
 	scripts/build $(BUILD_FLAGS)
 	mkdir -p .build/pump
 	cc -O2 -o .build/pump/pump Benchmarks/pump.c $$(pkg-config --cflags --libs libmongoc-1.0 libpq)
 	.build/release/relay-demo figures --pump '$(ROOT)/.build/pump/pump' $(BENCH_ARGUMENTS)
+	PATH="$$(scripts/fetch-bench-tools):$$PATH" .build/release/relay-demo webhooks
 	swift run -c release --package-path Benchmarks BSONBenchmark
 
 image-check: ## As root: replay the image's package list in a chroot and run the binary there

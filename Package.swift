@@ -116,12 +116,17 @@ let package = Package(
             name: "RelayPostgreSQLTests", dependencies: ["RelayPostgreSQL", "RelayTesting"],
             // Run by psql, found by path.
             exclude: ["sql"]),
-        .testTarget(name: "RelayWebhookTests", dependencies: ["RelayWebhook", "RelayTesting"]),
+        .testTarget(name: "RelayWebhookTests", dependencies: ["CZlib", "RelayWebhook", "RelayTesting"]),
         .testTarget(name: "RelayOperationsTests", dependencies: ["RelayOperations"]),
         .testTarget(name: "RelayConfigurationTests", dependencies: ["RelayConfiguration"]),
         .testTarget(
             name: "IntegrationTests",
-            dependencies: ["RelayTesting", "RelayMongoDB", "RelayPostgreSQL", "RelayWebhook", "RelayCore"]),
+            dependencies: [
+                "RelayTesting", "RelayMongoDB", "RelayPostgreSQL", "RelayWebhook", "RelayCore",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+            ],
+            // Run by Python, found by path.
+            exclude: ["Webhooks/python"]),
         .testTarget(
             name: "FaultTests",
             dependencies: ["RelayTesting", "RelayMongoDB", "RelayPostgreSQL", "outbox-relay"]),

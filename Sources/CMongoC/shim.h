@@ -167,6 +167,19 @@ static inline mongoc_client_session_t *relay_mongo_session(relay_mongo_link *lin
     return session;
 }
 
+/* The 16 bytes of the UUID by which the server knows the session; false when it has none. */
+static inline bool relay_mongo_session_id(const mongoc_client_session_t *session, uint8_t *uuid) {
+    bson_iter_t iterator;
+    const uint8_t *bytes;
+    uint32_t length;
+    if (!session || !bson_iter_init_find(&iterator, mongoc_client_session_get_lsid(session), "id")) return false;
+    if (!BSON_ITER_HOLDS_BINARY(&iterator)) return false;
+    bson_iter_binary(&iterator, NULL, &length, &bytes);
+    if (length != 16) return false;
+    memcpy(uuid, bytes, 16);
+    return true;
+}
+
 /* Runs one command on a server and takes the reply's bytes. */
 static inline void relay_mongo_command(
     relay_mongo_link *link, const char *database, const uint8_t *command, size_t length,

@@ -3,7 +3,8 @@ import RelayTesting
 extension Demo {
     /// The shop works to its end; then what is on its way is waited for, and all of it is compared.
     func trade(
-        _ workload: Workload, _ consumer: Consumer, _ watcher: QueueWatcher, _ servers: TestServers
+        _ workload: Workload, _ consumer: Consumer, _ watcher: QueueWatcher, _ webhook: DemoWebhook,
+        _ servers: TestServers
     ) async throws -> DemoResult {
         let record = try await workload.run { timetable.committed($0) }
         try Task.checkCancellation()
@@ -11,7 +12,9 @@ extension Demo {
         // By counts, and no error if they are not reached: what is missing is for the table to say.
         let end = ContinuousClock.now + plan.deliveryLimit
         let wanted = record.committed.count
-        while consumer.count < wanted || watcher.count < wanted, ContinuousClock.now < end {
+        while consumer.count < wanted || watcher.count < wanted || webhook.receiver.accepted < wanted,
+            ContinuousClock.now < end
+        {
             try await Task.sleep(for: .milliseconds(20))
         }
         // Time for what must not come: second copies, and events of aborted transactions.
@@ -20,8 +23,9 @@ extension Demo {
             .check(record.committed, aborted: record.aborted)
         let latencies = timetable.latencies(watcher.arrivals)
         return DemoResult(
-            plan: plan, record: record, queue: queue, consumer: consumer.tally, calm: latencies.calm,
-            waited: latencies.waited)
+            plan: plan, record: record, queue: queue, consumer: consumer.tally,
+            webhook: webhook.receiver.check(record.committed, aborted: record.aborted), calm: latencies.calm,
+            waited: latencies.waited, webhookCalm: timetable.latencies(webhook.receiver.arrivals).calm)
     }
 
     /// Kills the relay as often as planned, evenly over the work, and starts it again; from then on sees to it that it
@@ -58,14 +62,14 @@ extension Demo {
         }
     }
 
-    /// Prints how far shop and consumer are.
-    func report(_ workload: Workload, _ consumer: Consumer) async {
+    /// Prints how far shop, consumer and webhook are.
+    func report(_ workload: Workload, _ consumer: Consumer, _ webhook: DemoWebhook) async {
         while true {
             try? await Task.sleep(for: .seconds(3))
             if Task.isCancelled { return }
             let progress = workload.progress
             screen.line(
-                "\(Screen.count(progress.committed)) transactions committed, \(Screen.count(progress.aborted)) aborted; \(Screen.count(consumer.count)) events consumed"
+                "\(Screen.count(progress.committed)) transactions committed, \(Screen.count(progress.aborted)) aborted; \(Screen.count(consumer.count)) events consumed, \(Screen.count(webhook.receiver.accepted)) accepted by the webhook"
             )
         }
     }

@@ -18,7 +18,8 @@ struct Demo: Sendable {
         screen.plain(
             """
             A shop writes orders to MongoDB, each step with its event in one transaction. The relay carries the
-            events to PostgreSQL, and a consumer reads them there with plain SQL.
+            events to two destinations: to a queue in PostgreSQL, where a consumer reads them with plain SQL, and to
+            a webhook that verifies every signature and fails one request in ten.
 
             """)
         screen.line("starting a MongoDB replica set and a PostgreSQL in a temporary folder")
@@ -27,21 +28,28 @@ struct Demo: Sendable {
             screen.line(
                 "MongoDB on port \(servers.mongo.members[0].port), PostgreSQL on port \(servers.postgres.port), data in \(servers.folder.path)"
             )
-            let environment = servers.relayEnvironment().merging([
+            let webhook = try await DemoWebhook.start(failing: plan.webhookFailures)
+            let environment = [
+                "MONGODB_URI": servers.mongo.uri(), "DESTINATIONS": "ledger,billing",
+                "DESTINATION_LEDGER_URL": servers.postgres.url(),
                 // A killed relay's successor waits for the lease to run out: not long, for a demo.
                 "RELAY_LEASE_TTL": "1s", "RELAY_LOG_FORMAT": "text",
-            ]) { $1 }
-            let relay = try RelayProcess(folder: servers.folder, environment: environment)
-            let result = try await work(servers, relay)
+            ]
+            let relay = try RelayProcess(
+                folder: servers.folder, environment: environment.merging(webhook.variables("BILLING")) { $1 })
+            let result = try await work(servers, webhook, relay)
             let exit = await relay.terminate(within: .seconds(30))
+            await webhook.receiver.stop()
             return DemoSummary(result: result, relayExit: exit).show(on: screen)
         }
     }
 
-    private func work(_ servers: TestServers, _ relay: RelayProcess) async throws -> DemoResult {
+    private func work(_ servers: TestServers, _ webhook: DemoWebhook, _ relay: RelayProcess) async throws -> DemoResult
+    {
         try await relay.start()
         try await relay.waitUntilStreaming()
-        screen.line("the relay runs: outbox-relay run, with MONGODB_URI and DESTINATION_URL")
+        screen.line("the relay runs: outbox-relay run, with DESTINATIONS=ledger,billing")
+        screen.line("  ledger is the queue in PostgreSQL, billing the webhook \(webhook.receiver.url)")
 
         let workload = Workload(uri: servers.mongo.uri(), options: plan.workload)
         try await workload.prepare()
@@ -62,14 +70,14 @@ struct Demo: Sendable {
                 return nil
             }
             group.addTask {
-                await report(workload, consumer)
+                await report(workload, consumer, webhook)
                 return nil
             }
             group.addTask {
                 try await disturb(relay, workload)
                 return nil
             }
-            group.addTask { try await trade(workload, consumer, watcher, servers) }
+            group.addTask { try await trade(workload, consumer, watcher, webhook, servers) }
             // The first failure ends it all: a consumer without a queue, a relay that does not come back.
             for try await result in group {
                 guard let result else { continue }

@@ -9,6 +9,9 @@ struct DemoPlan: Sendable {
     /// How often the relay is killed on the way.
     var kills: Int
 
+    /// The share of requests that the webhook answers with 500.
+    let webhookFailures = 0.1
+
     /// Placed, paid, shipped.
     static let steps = 3
 

@@ -7,9 +7,13 @@ struct DemoResult: Sendable {
     /// The queue's table, compared with what the shop committed.
     let queue: QueueReport
     let consumer: Consumer.Tally
+    /// What the webhook accepted, compared likewise.
+    let webhook: WebhookReport
     /// Commit to queue while the relay was there, and where events had to wait for it.
     let calm: LatencyRecorder
     let waited: LatencyRecorder
+    /// Commit to the webhook's 200 while the relay was there, with the waits of what had failed before.
+    let webhookCalm: LatencyRecorder
 }
 
 /// The table at the end, and whether everything adds up.
@@ -33,6 +37,11 @@ struct DemoSummary {
         if consumer.duplicates > 0 { problems.append("consumer: \(consumer.duplicates) deliveries were repeated") }
         if consumer.orderViolations > 0 {
             problems.append("consumer: \(consumer.orderViolations) events were out of order")
+        }
+        problems += result.webhook.problems.map { "webhook: \($0)" }
+        if result.plan.kills == 0, result.webhook.repeats > 0 {
+            problems.append(
+                "webhook: \(result.webhook.repeats) deliveries were repeated, and the relay was never killed")
         }
         if relayExit != .code(0) {
             let found = relayExit.map { "\($0)" } ?? "nothing"
@@ -66,14 +75,41 @@ struct DemoSummary {
                 "the longest wait, of \(Screen.count(result.waited.count)) events that had to wait for its return",
                 screen)
         }
+        showWebhook(on: screen)
         screen.plain()
         let problems = problems
         if problems.isEmpty {
-            screen.plain("Everything adds up: each committed event was delivered once and in order, and nothing else.")
+            screen.plain(
+                """
+                Everything adds up: each committed event is in the queue exactly once and was accepted by the webhook, \
+                both in order by key, and nothing else came.
+                """)
         } else {
             for problem in problems { screen.problem(problem) }
         }
         return problems.isEmpty
+    }
+
+    private func showWebhook(on screen: Screen) {
+        let (plan, webhook) = (result.plan, result.webhook)
+        screen.plain()
+        row(
+            "webhook: events accepted", Screen.count(webhook.accepted), "in \(Screen.count(webhook.requests)) requests",
+            screen)
+        row(
+            "webhook: answered 500", Screen.count(webhook.answers[500, default: 0]),
+            "at random, \(Screen.decimal(plan.webhookFailures * 100)) % of the requests", screen)
+        row("webhook: bad signatures", Screen.count(webhook.signatureFailures.count), "", screen)
+        row(
+            "webhook: duplicates", Screen.count(webhook.repeats),
+            "by webhook-id: what was in flight at a kill may come again", screen)
+        row(
+            "webhook: order violations", Screen.count(webhook.orderViolations.count), "of first arrivals, by key",
+            screen)
+        row(
+            "commit to webhook, p50", Screen.milliseconds(result.webhookCalm.percentile(0.5)),
+            "over \(Screen.count(result.webhookCalm.count)) events, with their retries", screen)
+        row("commit to webhook, p99", Screen.milliseconds(result.webhookCalm.percentile(0.99)), "", screen)
     }
 
     private func row(_ name: String, _ value: String, _ remark: String, _ screen: Screen) {

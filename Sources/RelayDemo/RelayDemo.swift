@@ -7,18 +7,20 @@ import RelayTesting
 struct RelayDemo: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "relay-demo", abstract: "The relay at work on real servers that it starts itself.",
-        subcommands: [ShopDemo.self, Figures.self], defaultSubcommand: ShopDemo.self)
+        subcommands: [ShopDemo.self, Figures.self, WebhookFigures.self], defaultSubcommand: ShopDemo.self)
 }
 
 /// `relay-demo shop`: the demo itself.
 struct ShopDemo: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "shop",
-        abstract: "Shows the relay at work between a MongoDB and a PostgreSQL of its own, and checks the result.",
+        abstract:
+            "Shows the relay at work between a MongoDB, a PostgreSQL and a webhook of its own, and checks the result.",
         discussion: """
-            Starts both servers in a temporary folder, the relay, a shop that writes orders in MongoDB transactions, \
-            and a consumer that reads the queue with SQL. Stops what it started. Exit code 0 only if every committed \
-            event was delivered once, in order, and nothing else was.
+            Starts the servers in a temporary folder, the relay, a shop that writes orders in MongoDB transactions, a \
+            consumer that reads the queue with SQL, and a webhook that verifies signatures and fails one request in \
+            ten. Stops what it started. Exit code 0 only if every committed event is in the queue once, was accepted \
+            by the webhook, both in order by key, and nothing else came.
             """)
 
     @Option(help: "Orders to be placed; each is placed, paid and shipped in transactions of its own.")

@@ -21,6 +21,16 @@ public final class WebhookDestination: Destination {
     private let state: Mutex<State>
 
     /// A destination that keeps its state in `store` and reports to `status`.
+    /// - Throws: ``RelayError`` when a value of `options` cannot be used.
+    public convenience init(
+        _ options: WebhookOptions, store: any SettlementStore, status: PipelineStatus, logger: Logger
+    ) throws {
+        let sender = HTTPSender(
+            encoder: try MessageEncoder(options), transport: try WebhookTransport(options, logger: logger))
+        self.init(options, store: store, sender: sender, status: status, logger: logger)
+    }
+
+    /// The same with another way to make attempts.
     package init(
         _ options: WebhookOptions, store: any SettlementStore, sender: any EventSender, status: PipelineStatus,
         logger: Logger
@@ -168,9 +178,11 @@ public final class WebhookDestination: Destination {
 extension WebhookOptions {
     /// What delivery has to keep to.
     var limits: DeliveryMachine.Limits {
-        DeliveryMachine.Limits(
-            concurrency: concurrency, eventsPerRequest: format == .cloudeventsBatch ? 100 : 1, buffer: buffer,
-            ordersByKey: ordersByKey,
+        let eventsPerRequest = format == .cloudeventsBatch ? 100 : 1
+        return DeliveryMachine.Limits(
+            concurrency: concurrency, eventsPerRequest: eventsPerRequest, buffer: buffer,
+            // Enough that workers never wait, and no more: a crash may repeat what was delivered out of so many.
+            events: max(2048, 4 * concurrency * eventsPerRequest), ordersByKey: ordersByKey,
             retry: RetryPolicy(
                 first: retryFirst.milliseconds, most: retryMax.milliseconds, limit: retryFor.milliseconds))
     }

@@ -42,7 +42,9 @@ import Testing
 
     @Test(arguments: [
         ("DESTINATION_URL", "postgres://c/db"), ("DESTINATION_SECRET", Sample.secret), ("DESTINATION_HEADERS", "A: b"),
-        ("DESTINATION_TLS_CA", Sample.pem), ("DESTINATION_OAUTH_CLIENT_ID", "x"),
+        ("DESTINATION_TLS_CA", Sample.pem), ("DESTINATION_TLS_CERT", Sample.pem), ("DESTINATION_TLS_KEY", Sample.key),
+        ("DESTINATION_OAUTH_TOKEN_URL", "https://id.example/"), ("DESTINATION_OAUTH_CLIENT_ID", "x"),
+        ("DESTINATION_OAUTH_CLIENT_SECRET", "x"), ("DESTINATION_OAUTH_SCOPE", "x"),
     ]) func notForAll(name: String, value: String) {
         let found = problems(with([name: value]))
         #expect(found.count == 1 && found[0].variable == name, "\(found)")
@@ -73,6 +75,40 @@ import Testing
             "RELAY_LEASE_TTL": "1h",
         ])
         #expect(found.map(\.variable) == ["DESTINATIONS", "RELAY_LEASE_TTL"])
+    }
+
+    @Test func allBadNamesAreListed() {
+        func sentence(_ names: String) -> String {
+            problems(["MONGODB_URI": "mongodb://h/db", "DESTINATIONS": names]).first?.sentence ?? ""
+        }
+        let long = String(repeating: "x", count: 64)
+        #expect(
+            sentence("Ledger,ok, 2x,url,retry,ok,a-b,,\(long)") == """
+                holds an empty name, and holds names that do not match `[a-z][a-z0-9]*` ("Ledger", "2x", "a-b"), \
+                and holds names of more than 63 characters ("\(long)"), \
+                and holds names that are the first word of an option ("url", "retry"), and holds names twice ("ok")
+                """)
+        #expect(sentence("ledger,billing,crm").isEmpty)
+        // Not names at all, but a URL whose password holds a comma.
+        let found = problems(["MONGODB_URI": "mongodb://h/db", "DESTINATIONS": "postgres://u:a,hunter2,Hunter2@h/db"])
+        #expect(found.first?.variable == "DESTINATIONS" && !found.description.lowercased().contains("hunter2"))
+        #expect(!sentence("whsec_Hunter2").contains("Hunter2"))
+    }
+
+    @Test func badNamesOfTheFile() throws {
+        let folder = try TemporaryFolder()
+        let path = try folder.file(
+            "relay.yaml",
+            """
+            mongodb: {uri: "mongodb://h/shop"}
+            destinations:
+              "a,b": {url: "postgres://a/db"}
+              Url: {url: "postgres://b/db"}
+              crm: {url: "https://crm.example/"}
+            """)
+        let found = problems([:], file: path)
+        #expect(found.map(\.variable) == ["DESTINATIONS"])
+        #expect(found.first?.sentence.contains("(\"a,b\", \"Url\")") == true, "\(found)")
     }
 
     @Test func everyOptionsFirstWordIsReserved() {

@@ -60,6 +60,13 @@ import Testing
             let size = Int.random(in: 0...1 << 50, using: &generator)
             #expect(try SizeText.bytes(of: SizeText.text(of: size)) == size)
         }
+        #expect(DurationText.text(of: .zero) == "0s" && SizeText.text(of: 0) == "0B")
+        for text in ["", "7", "s", "7x", "7 s", "-7s", "7.5s", "٣s", "9223372036854775807s"] {
+            #expect(throws: MalformedValue.self) { try DurationText.duration(of: text) }
+        }
+        for text in ["", "7", "B", "7x", "7 B", "-7B", "7KB", "٣B", "9223372036854775807KiB", "99999999999999999999B"] {
+            #expect(throws: MalformedValue.self) { try SizeText.bytes(of: text) }
+        }
         #expect(DurationText.text(of: .seconds(90)) == "90s" && DurationText.text(of: .seconds(172_800)) == "2d")
         #expect(SizeText.text(of: 1536) == "1536B" && SizeText.text(of: 4 << 20) == "4MiB")
     }

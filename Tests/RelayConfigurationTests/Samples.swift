@@ -15,6 +15,8 @@ struct Sample {
     let bad: [String]
 
     static let secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+    static let signingKey =
+        "whsk_6Xb/dCcHpPea21PS1N9VY/NZW723CEc77N4rJCubMbfVKIDij2HKpMKkioLlX0dRqSKJp4AJ6p9lMicMFs6Kvg=="
     static let pem = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----"
     static let key = "-----BEGIN PRIVATE KEY-----\nMIIB\n-----END PRIVATE KEY-----"
 
@@ -108,14 +110,20 @@ struct Sample {
     private static let destination: [Sample] = [
         Sample(
             name: "DESTINATIONS", good: ["ledger", "ledger, billing2"],
-            bad: ["", "Ledger", "2x", "a-b", "a,a", "url", "retry", "queue", "oauth"]),
+            bad: ["", ",", "a,", "Ledger", "2x", "a-b", "a,a", "url", "retry", "queue", "oauth", "é"]),
         Sample(
             name: "DESTINATION_URL",
             good: [
                 "postgresql://u:p@a:1,b:2/db?sslmode=require", "postgres:///db?host=/run/pg",
-                "https://x.example/hook?a=1",
+                "postgres://u@h?dbname=db", "postgres://?service=events", "https://x.example/hook?a=1",
+                "http://u:p%40@[::1]:8080", "HTTPS://X.example/%7Bid%7D", "http://127.0.0.1:1/",
             ],
-            bad: ["", "pg", "mysql://h/db", "postgres://h:x/db", "postgres://h/db?x", "https:///x", "http://h/x#f"]),
+            bad: [
+                "", "pg", "mysql://h/db", "postgres://h:x/db", "postgres://h/db?x", "postgres://u:hunter2@h",
+                "postgres://u:hunter2@h/", "postgres://h/?sslmode=require", "https:///x", "http://h/x#f", "https://a,b/",
+                "https://h:0/", "https://u:hunter2@h/{id}", "https://h/é", "https://é.example/", "https://h/?q=<x>",
+                "http://[fe80::1%25eth0]/",
+            ]),
         Sample(name: "DESTINATION_TOPICS", good: ["*", "order*, invoice.?"], bad: ["", "a,,b", "a,a"]),
         Sample(name: "DESTINATION_TYPES", good: ["*", "*Created"], bad: ["", ","]),
         choice(
@@ -140,17 +148,30 @@ struct Sample {
     private static let webhook: [Sample] = [
         choice("DESTINATION_FORMAT", "cloudevents", "cloudevents-binary", "cloudevents-batch", "standard", "raw"),
         Sample(
-            name: "DESTINATION_SECRET", good: [secret, secret + " " + secret],
-            bad: ["", "hunter2", "whsec_hunter2", "whsec_aHVudGVyMg==", "whsk_aHVudGVyMg==", secret + " hunter2"]),
+            name: "DESTINATION_SECRET", good: [secret, secret + "  " + signingKey, "\(signingKey)\n\(secret)"],
+            bad: [
+                "", " ", "hunter2", "whsec_hunter2", "whsec_aHVudGVyMg==", "whsk_aHVudGVyMg==", secret + " hunter2",
+                "whpk_1SiA4o9hyqTCpIqC5V9HUakiiaeACeqfZTInDBbOir4=",
+            ]),
         Sample(
-            name: "DESTINATION_HEADERS", good: ["X-Key: hunter2", "A: 1\nB: 2"],
-            bad: ["", "hunter2", "X Y: hunter2", "Host: hunter2", "Webhook-Id: hunter2"]),
-        Sample(name: "DESTINATION_TLS_CA", good: [pem], bad: ["", "/etc/ca.pem"]),
-        Sample(name: "DESTINATION_TLS_CERT", good: [pem], bad: ["", "/etc/cert.pem"]),
-        Sample(name: "DESTINATION_TLS_KEY", good: [key], bad: ["", "hunter2"]),
+            name: "DESTINATION_HEADERS", good: ["X-Key: hunter2", "A: 1\nB: 2", "A:\n\nA: 2"],
+            bad: [
+                "", "\n", "hunter2", "X Y: hunter2", ": hunter2", "Host: hunter2", "Webhook-Id: hunter2",
+                "User-Agent: hunter2", "CE-Id: hunter2", "TE: hunter2", "A: hünter2", "A: \u{1}hunter2",
+                "A: " + String(repeating: "x", count: 4 << 10),
+            ]),
+        Sample(name: "DESTINATION_TLS_CA", good: [pem, pem + "\n\n" + pem], bad: ["", "/etc/ca.pem", key]),
+        Sample(name: "DESTINATION_TLS_CERT", good: [pem], bad: ["", "/etc/cert.pem", key]),
+        Sample(
+            name: "DESTINATION_TLS_KEY", good: [key, "-----BEGIN EC PRIVATE KEY-----\nx\n-----END EC PRIVATE KEY-----"],
+            bad: [
+                "", "hunter2", pem,
+                "-----BEGIN ENCRYPTED PRIVATE KEY-----\nhunter2\n-----END ENCRYPTED PRIVATE KEY-----",
+                "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nhunter2\n-----END RSA PRIVATE KEY-----",
+            ]),
         Sample(
             name: "DESTINATION_OAUTH_TOKEN_URL", good: ["https://id.example/token"],
-            bad: ["", "id.example", "ftp://x/"]),
+            bad: ["", "id.example", "ftp://x/", "https://u:hunter2@id.example/", "https://id.example/#x"]),
         Sample(name: "DESTINATION_OAUTH_CLIENT_ID", good: ["relay"], bad: ["", "a\nb"]),
         Sample(name: "DESTINATION_OAUTH_CLIENT_SECRET", good: ["hunter2"], bad: ["", "hunter2\n\n"]),
         Sample(name: "DESTINATION_OAUTH_SCOPE", good: ["events write"], bad: [""]),

@@ -59,8 +59,8 @@ import Testing
         #expect(pipelines.count == 2)
         let keys: Set = [
             "name", "destination", "role", "state", "why", "lagSeconds", "lagEvents", "oplogHeadroomSeconds",
-            "lastError", "lastErrorAt", "epoch", "stream", "position", "parked", "deadLetters", "cleanupBlockedBy",
-            "restarts", "eventsRead", "eventsDelivered", "eventsFiltered", "eventsDeadLettered",
+            "lastError", "lastErrorAt", "epoch", "stream", "position", "breaker", "inFlight", "parked", "parkedKeys",
+            "oldestParkedSeconds", "deadLetters", "cleanupBlockedBy", "restarts", "eventsRead", "eventsDelivered", "eventsFiltered", "eventsDeadLettered",
         ]
         for pipeline in pipelines { #expect(Set(pipeline.keys) == keys) }
         #expect(pipelines[0]["role"] as? String == "leader")
@@ -70,10 +70,45 @@ import Testing
         #expect(pipelines[0]["lastErrorAt"] as? String == "2023-11-14T22:13:20.500Z")
         #expect(pipelines[0]["cleanupBlockedBy"] as? [String] == ["billing is paused"])
         #expect(pipelines[0]["position"] as? Int == 1_000_000)
+        #expect(pipelines[0]["breaker"] as? String == "open" && pipelines[0]["inFlight"] as? Int == 3)
+        #expect(pipelines[0]["parked"] as? Int == 2 && pipelines[0]["parkedKeys"] as? Int == 1)
+        #expect((pipelines[0]["oldestParkedSeconds"] as? Double ?? 0) > 1e6)
         #expect(pipelines[1]["role"] as? String == "standby")
-        for key in ["why", "lagSeconds", "lagEvents", "oplogHeadroomSeconds", "lastError", "lastErrorAt", "epoch"] {
+        for key in [
+            "why", "lagSeconds", "lagEvents", "oplogHeadroomSeconds", "lastError", "lastErrorAt", "epoch", "breaker",
+            "inFlight", "parked", "parkedKeys", "oldestParkedSeconds",
+        ] {
             #expect(pipelines[1][key] is NSNull, "\(key) is explicit")
         }
+    }
+
+    @Test func statusOfAPostgreSQLQueueHasNoBreaker() throws {
+        let status = RelayStatus.example {
+            $0.breaker = nil
+            $0.parked = 0
+            $0.oldestParkedAt = nil
+        }
+        let document = try JSONSerialization.jsonObject(with: Data(status.json().text.utf8)) as? [String: Any]
+        let pipeline = try #require((document?["pipelines"] as? [[String: Any]])?.first)
+        #expect(pipeline["breaker"] is NSNull && pipeline["oldestParkedSeconds"] is NSNull)
+        #expect(pipeline["parked"] as? Int == 0)
+    }
+
+    @Test func pageTellsOfWebhooks() {
+        let page = StatusPage.html(.example(), now: 1_700_000_600)
+        #expect(page.contains("<b class=\"bad\">open</b>"))
+        #expect(page.contains("<dt>parked</dt><dd>2 events of 1 key, the oldest for 10 min</dd>"))
+        let calm = StatusPage.html(
+            .example {
+                $0.breaker = .closed
+                $0.parked = 0
+            }, now: 1_700_000_600)
+        #expect(calm.contains(">closed</td>") && !calm.contains("<dt>parked</dt>"))
+        #expect(!StatusPage.html(.example { $0.breaker = nil }).contains(">closed</td>"))
+        #expect(StatusPage.html(.example { $0.role = .standby }).contains(">unknown</td>"))
+        let columns = page.components(separatedBy: "<th scope=\"col\">").count - 1
+        let row = page.components(separatedBy: "<tr><th scope=\"row\">")[1].components(separatedBy: "</tr>")[0]
+        #expect(row.components(separatedBy: "<td").count == columns)
     }
 
     @Test func statusOfUnknownNumbersIsStillJSON() throws {
@@ -82,7 +117,7 @@ import Testing
             $0.oplogHeadroomSeconds = .infinity
             $0.lastErrorAt = .infinity
         }
-        let document = try JSONSerialization.jsonObject(with: Data(status.json.text.utf8)) as? [String: Any]
+        let document = try JSONSerialization.jsonObject(with: Data(status.json().text.utf8)) as? [String: Any]
         let pipeline = try #require((document?["pipelines"] as? [[String: Any]])?.first)
         #expect(pipeline["lagSeconds"] is NSNull)
         #expect(pipeline["oplogHeadroomSeconds"] is NSNull)

@@ -8,46 +8,61 @@ import Testing
     @Test func gaugesOfTheStatusAsExpected() {
         let status = RelayStatus.example()
         status.noteMongoDBReached()
+        let labels = #"destination="ledger",pipeline="shop.outbox/ledger""#
+        let other = #"destination="billing",pipeline="shop.outbox/billing""#
         #expect(
-            PrometheusText.render(status.metricFamilies()) == """
-                # HELP outbox_relay_dead_letters_waiting Dead letters neither retried nor discarded yet.
+            PrometheusText.render(status.metricFamilies(now: 1_700_000_090.5)) == """
+                # HELP outbox_relay_breaker_state 1 for the state of the webhook's circuit breaker, 0 for the others. Of leaders only.
+                # TYPE outbox_relay_breaker_state gauge
+                outbox_relay_breaker_state{\(labels),state="closed"} 0
+                outbox_relay_breaker_state{\(labels),state="open"} 1
+                outbox_relay_breaker_state{\(labels),state="refusing"} 0
+                outbox_relay_breaker_state{\(labels),state="half-open"} 0
+                # HELP outbox_relay_dead_letters_waiting Dead letters neither retried nor discarded yet. Of leaders only.
                 # TYPE outbox_relay_dead_letters_waiting gauge
-                outbox_relay_dead_letters_waiting{destination="ledger",pipeline="shop.outbox/ledger"} 4
-                outbox_relay_dead_letters_waiting{destination="billing",pipeline="shop.outbox/billing"} 0
+                outbox_relay_dead_letters_waiting{\(labels)} 4
+                # HELP outbox_relay_in_flight Requests to the webhook under way. Of leaders only.
+                # TYPE outbox_relay_in_flight gauge
+                outbox_relay_in_flight{\(labels)} 3
                 # HELP outbox_relay_info Always 1; the labels name the relay and the version of its build.
                 # TYPE outbox_relay_info gauge
                 outbox_relay_info{name="shop.outbox",version="1.2.3"} 1
                 # HELP outbox_relay_lag_events Events not yet settled. Of leaders only, absent where it cannot be known.
                 # TYPE outbox_relay_lag_events gauge
-                outbox_relay_lag_events{destination="ledger",pipeline="shop.outbox/ledger"} 12
+                outbox_relay_lag_events{\(labels)} 12
                 # HELP outbox_relay_lag_seconds Seconds between the source's newest commit and the newest settled one. Of leaders only, absent while unknown.
                 # TYPE outbox_relay_lag_seconds gauge
-                outbox_relay_lag_seconds{destination="ledger",pipeline="shop.outbox/ledger"} 0.25
+                outbox_relay_lag_seconds{\(labels)} 0.25
+                # HELP outbox_relay_oldest_parked_seconds Seconds for which the key parked longest has been. Of leaders only, 0 while none is parked.
+                # TYPE outbox_relay_oldest_parked_seconds gauge
+                outbox_relay_oldest_parked_seconds{\(labels)} 90.5
                 # HELP outbox_relay_oplog_headroom_seconds Seconds of oplog behind the checkpoint before the position is lost. Absent without the privilege to look.
                 # TYPE outbox_relay_oplog_headroom_seconds gauge
-                outbox_relay_oplog_headroom_seconds{destination="ledger",pipeline="shop.outbox/ledger"} 86400
-                # HELP outbox_relay_parked_events Events waiting durably for another attempt.
+                outbox_relay_oplog_headroom_seconds{\(labels)} 86400
+                # HELP outbox_relay_parked_events Events waiting durably for another attempt. Of leaders only.
                 # TYPE outbox_relay_parked_events gauge
-                outbox_relay_parked_events{destination="ledger",pipeline="shop.outbox/ledger"} 2
-                outbox_relay_parked_events{destination="billing",pipeline="shop.outbox/billing"} 0
+                outbox_relay_parked_events{\(labels)} 2
+                # HELP outbox_relay_parked_keys Keys with parked events. Of leaders only.
+                # TYPE outbox_relay_parked_keys gauge
+                outbox_relay_parked_keys{\(labels)} 1
                 # HELP outbox_relay_pipeline_role 1 for the role this relay has in the pipeline, 0 for the other.
                 # TYPE outbox_relay_pipeline_role gauge
-                outbox_relay_pipeline_role{destination="ledger",pipeline="shop.outbox/ledger",role="leader"} 1
-                outbox_relay_pipeline_role{destination="ledger",pipeline="shop.outbox/ledger",role="standby"} 0
-                outbox_relay_pipeline_role{destination="billing",pipeline="shop.outbox/billing",role="leader"} 0
-                outbox_relay_pipeline_role{destination="billing",pipeline="shop.outbox/billing",role="standby"} 1
+                outbox_relay_pipeline_role{\(labels),role="leader"} 1
+                outbox_relay_pipeline_role{\(labels),role="standby"} 0
+                outbox_relay_pipeline_role{\(other),role="leader"} 0
+                outbox_relay_pipeline_role{\(other),role="standby"} 1
                 # HELP outbox_relay_pipeline_state 1 for the state the pipeline is in, 0 for the others.
                 # TYPE outbox_relay_pipeline_state gauge
-                outbox_relay_pipeline_state{destination="ledger",pipeline="shop.outbox/ledger",state="starting"} 0
-                outbox_relay_pipeline_state{destination="ledger",pipeline="shop.outbox/ledger",state="catching-up"} 0
-                outbox_relay_pipeline_state{destination="ledger",pipeline="shop.outbox/ledger",state="streaming"} 1
-                outbox_relay_pipeline_state{destination="ledger",pipeline="shop.outbox/ledger",state="paused"} 0
-                outbox_relay_pipeline_state{destination="ledger",pipeline="shop.outbox/ledger",state="halted"} 0
-                outbox_relay_pipeline_state{destination="billing",pipeline="shop.outbox/billing",state="starting"} 1
-                outbox_relay_pipeline_state{destination="billing",pipeline="shop.outbox/billing",state="catching-up"} 0
-                outbox_relay_pipeline_state{destination="billing",pipeline="shop.outbox/billing",state="streaming"} 0
-                outbox_relay_pipeline_state{destination="billing",pipeline="shop.outbox/billing",state="paused"} 0
-                outbox_relay_pipeline_state{destination="billing",pipeline="shop.outbox/billing",state="halted"} 0
+                outbox_relay_pipeline_state{\(labels),state="starting"} 0
+                outbox_relay_pipeline_state{\(labels),state="catching-up"} 0
+                outbox_relay_pipeline_state{\(labels),state="streaming"} 1
+                outbox_relay_pipeline_state{\(labels),state="paused"} 0
+                outbox_relay_pipeline_state{\(labels),state="halted"} 0
+                outbox_relay_pipeline_state{\(other),state="starting"} 1
+                outbox_relay_pipeline_state{\(other),state="catching-up"} 0
+                outbox_relay_pipeline_state{\(other),state="streaming"} 0
+                outbox_relay_pipeline_state{\(other),state="paused"} 0
+                outbox_relay_pipeline_state{\(other),state="halted"} 0
                 # HELP outbox_relay_ready 1 once MongoDB was reached since the process started, else 0.
                 # TYPE outbox_relay_ready gauge
                 outbox_relay_ready 1
@@ -58,6 +73,20 @@ import Testing
                 """)
     }
 
+    @Test func aQueueHasNoBreakerAndParksNothing() {
+        let text = PrometheusText.render(RelayStatus.example { $0.breaker = nil }.metricFamilies())
+        for name in ["breaker", "in_flight", "parked", "oldest_parked"] { #expect(!text.contains("relay_\(name)")) }
+        #expect(text.contains("outbox_relay_dead_letters_waiting{"))
+    }
+
+    @Test func nothingParkedIsNoAge() {
+        let text = PrometheusText.render(RelayStatus.example { $0.oldestParkedAt = nil }.metricFamilies())
+        #expect(text.contains(#"oldest_parked_seconds{destination="ledger",pipeline="shop.outbox/ledger"} 0"#))
+        // The clock of the machine that parked it may be ahead.
+        let ahead = RelayStatus.example().metricFamilies(now: 1_699_999_999)
+        #expect(PrometheusText.render(ahead).contains(#"pipeline="shop.outbox/ledger"} 0"#))
+    }
+
     @Test func theStatusWinsOverAMetricOfTheSameName() {
         let factory = PrometheusMetricsFactory()
         factory.makeRecorder(label: RelayMetrics.lagSeconds, dimensions: [], aggregate: false).record(99.0)
@@ -66,10 +95,12 @@ import Testing
         #expect(!text.contains("outbox_relay_lag_seconds 99"))
     }
 
-    @Test func aStandbyShowsNoLag() {
+    @Test func aStandbyShowsNothingThatAnotherChanges() {
         let status = RelayStatus.example { $0.role = .standby }
         let text = PrometheusText.render(status.metricFamilies())
-        #expect(!text.contains("outbox_relay_lag_"))
+        for name in ["lag_", "parked_", "oldest_parked", "breaker", "in_flight", "dead_letters_waiting"] {
+            #expect(!text.contains("outbox_relay_\(name)"), "\(name)")
+        }
         #expect(text.contains("outbox_relay_oplog_headroom_seconds{"))
     }
 
@@ -109,6 +140,7 @@ import Testing
         let status = RelayStatus.example(name: hostile)
         let text = try await TestServer.with(status, metrics: factory) { try await $0.get("/metrics").body }
         #expect(text.contains("outbox_relay_batch_seconds_bucket"))
+        #expect(text.contains("outbox_relay_delivery_seconds_bucket") && text.contains("outbox_relay_breaker_state{"))
         let (code, output) = try await onThread { try check(text) }
         #expect(code == 0 && output.isEmpty, "\(output)")
     }
@@ -126,6 +158,10 @@ import Testing
         factory.makeCounter(label: RelayMetrics.errors, dimensions: labels + [("code", "unavailable")]).increment(by: 1)
         factory.makeRecorder(label: RelayMetrics.batchEvents, dimensions: labels, aggregate: true).record(Int64(100))
         factory.makeTimer(label: RelayMetrics.batchSeconds, dimensions: labels).recordNanoseconds(5_000_000)
+        factory.makeCounter(label: WebhookMetrics.attempts, dimensions: labels + [("outcome", "5xx")]).increment(by: 1)
+        factory.makeTimer(label: WebhookMetrics.attemptSeconds, dimensions: labels + [("class", "retry")])
+            .recordNanoseconds(20_000_000)
+        factory.makeTimer(label: WebhookMetrics.deliverySeconds, dimensions: labels).recordNanoseconds(5_000_000_000)
         // Refused, which has a metric of its own.
         _ = factory.makeTimer(label: RelayMetrics.errors, dimensions: [])
     }

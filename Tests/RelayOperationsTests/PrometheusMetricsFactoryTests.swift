@@ -79,6 +79,58 @@ import Testing
                 """)
     }
 
+    @Test func metricsOfAWebhookAsExpected() {
+        let factory = PrometheusMetricsFactory()
+        let metrics = WebhookMetrics(
+            pipeline: "shop/crm", destination: "crm", outcomes: ["delivered", "5xx", "other"], factory: factory)
+        metrics.attempted(outcome: "delivered", class: "delivered", took: .milliseconds(4))
+        metrics.attempted(outcome: "delivered", class: "delivered", took: .seconds(12))
+        metrics.attempted(outcome: "5xx", class: "retry", took: .seconds(-1))
+        metrics.attempted(outcome: "unheard-of", class: "unheard-of", took: .seconds(301))
+        metrics.delivered(commitToDelivered: .seconds(7200))
+        metrics.delivered(commitToDelivered: .seconds(-5))
+        metrics.delivered(commitToDelivered: nil)
+        let labels = #"destination="crm",pipeline="shop/crm""#
+        func buckets(_ name: String, _ labels: String, _ bounds: [String], _ counts: [Int], _ sum: String) -> String {
+            let lines = zip(bounds + ["+Inf"], counts).map { "\(name)_bucket{\(labels),le=\"\($0)\"} \($1)" }
+            return (lines + ["\(name)_sum{\(labels)} \(sum)", "\(name)_count{\(labels)} \(counts.last ?? 0)"])
+                .joined(separator: "\n")
+        }
+        let attempt = [
+            "0.001", "0.0025", "0.005", "0.01", "0.025", "0.05", "0.1", "0.25", "0.5", "1", "2.5", "5", "10", "15",
+            "30", "60", "300",
+        ]
+        func attempts(_ outcome: String, _ counts: [Int], _ sum: String) -> String {
+            buckets(
+                "outbox_relay_webhook_attempt_seconds", #"class="\#(outcome)",\#(labels)"#, attempt, counts, sum)
+        }
+        let delivery = [
+            "0.005", "0.01", "0.025", "0.05", "0.1", "0.25", "0.5", "1", "2.5", "5", "10", "30", "60", "300", "900",
+            "3600", "14400", "86400",
+        ]
+        let none = Array(repeating: 0, count: 18)
+        #expect(
+            factory.exposition() == """
+                # HELP outbox_relay_delivery_seconds Seconds from an event's commit to its delivery to the webhook.
+                # TYPE outbox_relay_delivery_seconds histogram
+                \(buckets(
+                    "outbox_relay_delivery_seconds", labels, delivery,
+                    Array(repeating: 1, count: 16) + [2, 2, 2], "7200"))
+                # HELP outbox_relay_webhook_attempt_seconds Seconds that one request to the webhook took, by class of its outcome.
+                # TYPE outbox_relay_webhook_attempt_seconds histogram
+                \(attempts("delivered", [0, 0] + Array(repeating: 1, count: 11) + Array(repeating: 2, count: 5), "12.004"))
+                \(attempts("other", Array(repeating: 0, count: 17) + [1], "301"))
+                \(attempts("refused", none, "0"))
+                \(attempts("retry", Array(repeating: 1, count: 18), "0"))
+                # HELP outbox_relay_webhook_attempts_total Requests to the webhook that have ended since the process started, by outcome.
+                # TYPE outbox_relay_webhook_attempts_total counter
+                outbox_relay_webhook_attempts_total{\(labels),outcome="5xx"} 1
+                outbox_relay_webhook_attempts_total{\(labels),outcome="delivered"} 2
+                outbox_relay_webhook_attempts_total{\(labels),outcome="other"} 1
+
+                """)
+    }
+
     @Test func namesAndLabelsAreMadeLegal() {
         let factory = PrometheusMetricsFactory()
         factory.makeCounter(

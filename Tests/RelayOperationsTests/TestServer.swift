@@ -72,7 +72,7 @@ extension Logger {
 }
 
 extension RelayStatus {
-    /// Two pipelines, one with everything known and one that knows nothing yet.
+    /// Two pipelines, one to a webhook with everything known and one to a queue that knows nothing yet.
     static func example(
         name: String = "shop.outbox", change: (inout PipelineSnapshot) -> Void = { _ in }
     ) -> RelayStatus {
@@ -88,6 +88,10 @@ extension RelayStatus {
         wanted.stream = 7
         wanted.position = 1_000_000
         wanted.parked = 2
+        wanted.parkedKeys = 1
+        wanted.oldestParkedAt = 1_700_000_000
+        wanted.breaker = .open
+        wanted.inFlight = 3
         wanted.deadLetters = 4
         wanted.restarts = 1
         change(&wanted)

@@ -39,8 +39,8 @@ extension ValueFormat where Value == [String] {
     static var destinationNames: Self {
         let accepted = "names between commas, each matching `[a-z][a-z0-9]*` and not an option's first word"
         return Self(accepted) { text throws(MalformedValue) in
-            let names = try elements(of: text)
-            for name in names { try DestinationNames.check(name) }
+            let names = text.split(separator: ",", omittingEmptySubsequences: false).map { String($0.trimmingSpaces) }
+            try DestinationNames.check(names)
             return names
         }
     }

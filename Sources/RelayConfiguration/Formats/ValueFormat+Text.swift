@@ -18,10 +18,16 @@ extension ValueFormat where Value == String {
         }
     }
 
-    /// A PEM block. Only its frame is looked at: TLS reads the rest.
+    /// PEM with at least one block whose label ends in `label`. Only the frame is looked at: TLS reads the rest.
     static func pem(_ label: String) -> Self {
-        Self("PEM with a \(label)") { text throws(MalformedValue) in
-            guard text.contains("-----BEGIN "), text.contains("-----END ") else { throw MalformedValue("is not PEM") }
+        Self("PEM with a \(label.lowercased())") { text throws(MalformedValue) in
+            guard text.contains("-----BEGIN "), text.contains("-----END ") else {
+                throw MalformedValue("is not PEM (the path of a file goes into the `_FILE` form)")
+            }
+            guard !text.contains("-----BEGIN ENCRYPTED"), !text.contains("4,ENCRYPTED") else {
+                throw MalformedValue("is encrypted, and there is no option for a passphrase: decrypt it")
+            }
+            guard text.contains("\(label)-----") else { throw MalformedValue("holds no \(label.lowercased())") }
             return text
         }
     }

@@ -41,10 +41,7 @@ extension ValueFormat where Value == DestinationURL {
             let uri = try ServerURI(text)
             switch uri.scheme {
             case "postgres", "postgresql":
-                for pair in (uri.query ?? "").split(separator: "&") where !pair.contains("=") {
-                    throw MalformedValue("has a parameter without `=`")
-                }
-                guard !uri.hasFragment else { throw MalformedValue("has a `#` that is not percent-encoded") }
+                try checkPostgres(uri)
                 return DestinationURL(text: text, kind: .postgresql)
             case "http", "https":
                 try checkWeb(uri)
@@ -57,12 +54,15 @@ extension ValueFormat where Value == DestinationURL {
 }
 
 extension ValueFormat where Value == String {
-    /// The URL of a server that is asked over HTTP.
-    static var webURL: Self {
-        Self("an `http://` or `https://` URL") { text throws(MalformedValue) in
+    /// The URL of a server that is asked for a token over HTTP.
+    static var tokenURL: Self {
+        Self("an `http://` or `https://` URL without user and password") { text throws(MalformedValue) in
             let uri = try ServerURI(text)
             guard uri.scheme == "http" || uri.scheme == "https" else {
                 throw MalformedValue("does not begin with `http://` or `https://`")
+            }
+            guard uri.credentials == nil else {
+                throw MalformedValue("has a user: the client and its secret have options of their own")
             }
             try checkWeb(uri)
             return text
@@ -70,7 +70,35 @@ extension ValueFormat where Value == String {
     }
 }
 
+/// What libpq accepts and the relay can use. That there is a database is asked for: libpq would fall back to the user's
+/// name, and a queue would come into being where nobody looks for it.
+private func checkPostgres(_ uri: ServerURI) throws(MalformedValue) {
+    var names: Set<Substring> = []
+    for pair in (uri.query ?? "").split(separator: "&") {
+        let (name, value) = pair.splitOnce(at: "=")
+        guard value != nil else { throw MalformedValue("has a parameter without `=`") }
+        names.insert(name)
+    }
+    guard !uri.hasFragment else { throw MalformedValue("has a `#` that is not percent-encoded") }
+    guard uri.path?.isEmpty == false || !names.isDisjoint(with: ["dbname", "service"]) else {
+        throw MalformedValue("names no database: add it behind the host as `/DATABASE`")
+    }
+}
+
 private func checkWeb(_ uri: ServerURI) throws(MalformedValue) {
-    guard uri.hosts.count == 1, !uri.hosts[0].name.isEmpty else { throw MalformedValue("must name one host") }
+    guard uri.hosts.count == 1, let host = uri.hosts.first?.name, !host.isEmpty else {
+        throw MalformedValue("must name one host")
+    }
+    let isName = host.utf8.allSatisfy { $0.isLetterOrDigit || "-._".utf8.contains($0) }
+    // Without a zone: it would mean something on one machine only.
+    let isAddress = host.contains(":") && host.utf8.allSatisfy { $0.isHexDigit || ":.".utf8.contains($0) }
+    guard isName || isAddress else {
+        throw MalformedValue("names a host that is no address or ASCII name")
+    }
     guard !uri.hasFragment else { throw MalformedValue("has a fragment, which is never sent") }
+    for part in [uri.credentials, uri.path, uri.query] {
+        guard part?.utf8.allSatisfy({ (0x21...0x7E).contains($0) && !"\"<>\\^`{|}".utf8.contains($0) }) != false else {
+            throw MalformedValue("holds a character that must be percent-encoded")
+        }
+    }
 }

@@ -8,20 +8,28 @@ extension ValueFormat where Value == [String] {
         return Self(accepted) { text throws(MalformedValue) in
             let secrets = text.split(whereSeparator: \.isWhitespace).map(String.init)
             guard !secrets.isEmpty else { throw MalformedValue("holds no secret") }
-            for secret in secrets {
-                let isShared = secret.hasPrefix("whsec_")
-                guard isShared || secret.hasPrefix("whsk_") else {
-                    throw MalformedValue("holds a secret that begins with neither `whsec_` nor `whsk_`")
-                }
-                guard let key = Data(base64Encoded: String(secret.drop { $0 != "_" }.dropFirst())) else {
-                    throw MalformedValue("holds a secret that is not base64")
-                }
-                guard isShared ? (24...64).contains(key.count) : key.count == 32 || key.count == 64 else {
-                    throw MalformedValue("holds a secret of the wrong length")
-                }
-            }
+            for secret in secrets { try checkSecret(secret) }
+            guard Set(secrets).count == secrets.count else { throw MalformedValue("holds one secret twice") }
             return secrets
         }
+    }
+
+    private static func checkSecret(_ secret: String) throws(MalformedValue) {
+        guard !secret.hasPrefix("whpk_") else {
+            throw MalformedValue("holds a public key (`whpk_`), which is for the receiver: the relay signs with `whsk_`")
+        }
+        let isShared = secret.hasPrefix("whsec_")
+        guard isShared || secret.hasPrefix("whsk_") else {
+            throw MalformedValue("holds a secret that begins with neither `whsec_` nor `whsk_`")
+        }
+        guard let key = Data(base64Encoded: String(secret.drop { $0 != "_" }.dropFirst())) else {
+            throw MalformedValue("holds a secret that is not base64")
+        }
+        guard isShared || key.count == 32 || key.count == 64 else {
+            throw MalformedValue("holds a `whsk_` secret of the wrong length")
+        }
+        guard !isShared || key.count >= 24 else { throw MalformedValue("holds a `whsec_` secret that is too short") }
+        guard !isShared || key.count <= 64 else { throw MalformedValue("holds a `whsec_` secret that is too long") }
     }
 }
 
@@ -34,32 +42,45 @@ public struct HeaderField: Sendable, Hashable {
 }
 
 extension ValueFormat where Value == [HeaderField] {
-    /// Headers that the relay writes itself, or that frame the message.
+    /// Headers that the relay writes itself, or that frame the message (RFC 9110; RFC 9113, section 8.2.2).
     private static var ownHeaders: Set<String> {
         [
-            "webhook-id", "webhook-timestamp", "webhook-signature", "content-type", "content-length",
-            "content-encoding", "host", "connection", "transfer-encoding",
+            "webhook-id", "webhook-timestamp", "webhook-signature", "traceparent", "tracestate", "user-agent",
+            "outbox-relay-redelivery", "content-type", "content-length", "content-encoding", "host", "connection",
+            "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade", "expect",
         ]
     }
 
+    /// What all headers may take together: servers commonly accept no more than 8 KiB to 32 KiB, ours included.
+    private static var mostBytes: Int { 4 << 10 }
+
     /// `Name: value`, one a line (RFC 9110, section 5).
     static var headers: Self {
-        Self("`Name: value`, one a line") { text throws(MalformedValue) in
+        let accepted = "`Name: value`, one a line, up to \(SizeText.text(of: mostBytes)) of ASCII"
+        return Self(accepted) { text throws(MalformedValue) in
+            guard text.utf8.count <= mostBytes else { throw MalformedValue("is too long") }
             var headers: [HeaderField] = []
             for line in text.split(whereSeparator: \.isNewline) where !line.trimmingSpaces.isEmpty {
                 guard let colon = line.firstIndex(of: ":") else { throw MalformedValue("has a line without `:`") }
                 let name = String(line[..<colon])
                 let value = String(line[line.index(after: colon)...].trimmingSpaces)
-                let isToken = name.utf8.allSatisfy { $0.isLetterOrDigit || "!#$%&'*+-.^_`|~".utf8.contains($0) }
-                guard !name.isEmpty, isToken else { throw MalformedValue("has a name that no header can have") }
-                guard !value.hasControlCharacters else { throw MalformedValue("has a control character in a value") }
-                guard !ownHeaders.contains(name.lowercased()) else {
-                    throw MalformedValue("sets a header that the relay writes itself")
-                }
+                try check(name, value)
                 headers.append(HeaderField(name: name, value: value))
             }
             guard !headers.isEmpty else { throw MalformedValue("holds no header") }
             return headers
+        }
+    }
+
+    private static func check(_ name: String, _ value: String) throws(MalformedValue) {
+        let isToken = name.utf8.allSatisfy { $0.isLetterOrDigit || "!#$%&'*+-.^_`|~".utf8.contains($0) }
+        guard !name.isEmpty, isToken else { throw MalformedValue("has a name that no header can have") }
+        guard value.utf8.allSatisfy({ (0x20...0x7E).contains($0) || $0 == 0x09 }) else {
+            throw MalformedValue("has a character in a value that no header can have")
+        }
+        let lowerCase = name.lowercased()
+        guard !ownHeaders.contains(lowerCase), !lowerCase.hasPrefix("ce-") else {
+            throw MalformedValue("sets a header that the relay writes itself")
         }
     }
 }

@@ -8,7 +8,10 @@ extension SettingsReader {
         let origin = ValueOrigin.yaml(file: yaml.path, key: "destinations")
         let raw = RawValue(text: names.joined(separator: ","), origin: origin)
         do throws(ConfigurationProblem) {
-            _ = try Self.checked(raw, setting.variable, setting.variable.name, parse: setting.format.parse)
+            // One by one: a key may hold a comma.
+            try Self.checked(raw, setting.variable, setting.variable.name) { _ throws(MalformedValue) in
+                try DestinationNames.check(names)
+            }
             note(setting.variable.name, names.joined(separator: ","), origin)
         } catch {
             refuse(setting.variable.name, error)

@@ -51,8 +51,6 @@ enum Contradictions {
         _ destination: DestinationSettings, _ review: SettingsReview
     ) -> [ConfigurationProblem] {
         typealias Queue = ConfigurationTable.Queue
-        typealias Webhook = ConfigurationTable.Webhook
-        let webhook = destination.webhook
         let hasStatement = destination.sql != nil
         return review.conflict(
             Queue.engine.variable, Queue.sql.variable, destination,
@@ -61,32 +59,6 @@ enum Contradictions {
             + review.conflict(
                 Queue.retention.variable, Queue.retentionMax.variable, destination,
                 if: destination.retention > destination.retentionMax, "is longer than events are kept at most")
-            + review.conflict(
-                Webhook.retryFirst.variable, Webhook.retryMax.variable, destination,
-                if: webhook.retryFirst > webhook.retryMax, "is longer than the longest wait")
-            + review.conflict(
-                Webhook.retryFirst.variable, Webhook.retryFor.variable, destination,
-                if: webhook.retryFirst > webhook.retryFor, "is longer than all attempts may take")
-            + review.conflict(
-                Webhook.tlsCertificate.variable, Webhook.tlsKey.variable, destination,
-                if: webhook.tlsCertificate != nil && webhook.tlsKey == nil, "needs its private key")
-            + review.conflict(
-                Webhook.tlsKey.variable, Webhook.tlsCertificate.variable, destination,
-                if: webhook.tlsKey != nil && webhook.tlsCertificate == nil, "needs its certificate")
-            + oauth(destination, review)
-    }
-
-    private static func oauth(_ destination: DestinationSettings, _ review: SettingsReview) -> [ConfigurationProblem] {
-        typealias Table = ConfigurationTable.Webhook
-        let required = [Table.oauthTokenURL.variable, Table.oauthClientID.variable, Table.oauthClientSecret.variable]
-        let all = required + [Table.oauthScope.variable]
-        guard review.isSound(all, destination), all.contains(where: { review.set($0, destination) != nil }) else {
-            return []
-        }
-        return required.filter { review.set($0, destination) == nil }.map {
-            ConfigurationProblem(
-                review.name($0, destination), "is required and not set where another option of OAuth is",
-                accepted: $0.accepted)
-        }
+            + webhook(destination, review)
     }
 }

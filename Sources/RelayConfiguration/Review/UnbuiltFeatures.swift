@@ -27,11 +27,8 @@ enum UnbuiltFeatures {
     ) -> [ConfigurationProblem] {
         typealias Table = ConfigurationTable.Destination
         return unbuilt(
-            review, Table.url.variable, destination, if: destination.kind == .webhook,
-            accepted: "`postgres://` or `postgresql://`")
-            + unbuilt(
-                review, ConfigurationTable.Queue.engine.variable, destination,
-                if: destination.queue != .native, accepted: "`native`")
+            review, ConfigurationTable.Queue.engine.variable, destination,
+            if: destination.queue != .native, accepted: "`native`")
             + unbuilt(
                 review, Table.partitions.variable, destination, if: destination.partitions != 1, accepted: "1")
             + unbuilt(review, Table.claimCheck.variable, destination, if: true, accepted: "not to be set")

@@ -34,7 +34,7 @@ public struct DestinationSettings: Sendable, CustomStringConvertible {
     public internal(set) var retention: Duration
     /// Native queue: events are dropped after this regardless.
     public internal(set) var retentionMax: Duration
-    /// PostgreSQL: whether `run` creates what is missing.
+    /// Whether `run` creates what is missing.
     public internal(set) var autoSetup: Bool
     /// Options of a webhook.
     public internal(set) var webhook: WebhookSettings

@@ -55,7 +55,8 @@ extension ConfigurationTable {
             "DESTINATION_RETENTION_MAX", .duration(.seconds(3600) ... .seconds(3650 * 86_400)), default: "30d",
             in: .nativeQueue, "Events are dropped after this regardless, with a record of what a group lost.")
         static let autoSetup = Setting(
-            "DESTINATION_AUTO_SETUP", .boolean, default: "true", in: .postgresql, "`run` creates what is missing.")
+            "DESTINATION_AUTO_SETUP", .boolean, default: "true",
+            "`run` creates what is missing: schema and tables in PostgreSQL, a webhook's collections in MongoDB.")
 
         static let all = [
             engine.variable, queueName.variable, jobName.variable, jobPriority.variable, sql.variable,

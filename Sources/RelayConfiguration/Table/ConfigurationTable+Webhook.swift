@@ -11,16 +11,16 @@ extension ConfigurationTable {
             "DESTINATION_HEADERS", .headers, none: "none", show: .secret, in: .webhook, shared: false,
             separator: "\n", "Extra request headers; secret.")
         static let tlsCA = Setting(
-            "DESTINATION_TLS_CA", .pem("certificate"), none: "the system's", show: .bulk, in: .webhook, shared: false,
+            "DESTINATION_TLS_CA", .pem("CERTIFICATE"), none: "the system's", show: .bulk, in: .webhook, shared: false,
             "Certificates to trust, mostly by `_FILE`.")
         static let tlsCertificate = Setting(
-            "DESTINATION_TLS_CERT", .pem("certificate"), none: "none", show: .bulk, in: .webhook, shared: false,
+            "DESTINATION_TLS_CERT", .pem("CERTIFICATE"), none: "none", show: .bulk, in: .webhook, shared: false,
             "The relay's own certificate for mutual TLS.")
         static let tlsKey = Setting(
-            "DESTINATION_TLS_KEY", .pem("private key"), none: "none", show: .secret, in: .webhook, shared: false,
+            "DESTINATION_TLS_KEY", .pem("PRIVATE KEY"), none: "none", show: .secret, in: .webhook, shared: false,
             "Its private key; secret.")
         static let oauthTokenURL = Setting(
-            "DESTINATION_OAUTH_TOKEN_URL", .webURL, none: "none", show: .uri, in: .webhook, shared: false,
+            "DESTINATION_OAUTH_TOKEN_URL", .tokenURL, none: "none", show: .uri, in: .webhook, shared: false,
             "Where to get OAuth2 tokens by client credentials.")
         static let oauthClientID = Setting(
             "DESTINATION_OAUTH_CLIENT_ID", .line(1000), none: "none", in: .webhook, shared: false,

@@ -16,6 +16,8 @@ public struct SettledPrefix: Sendable {
     private var first = 0
     /// The bytes that the batches not yet passed hold.
     public private(set) var heldBytes = 0
+    /// The newest batch of which an event was settled; everything unsettled before it is a gap.
+    public private(set) var newestSettled = -1
     /// The events among them that are not settled.
     public private(set) var unsettled = 0
 
@@ -48,6 +50,7 @@ public struct SettledPrefix: Sendable {
         precondition(number >= first && number - first < batches.count, "the batch has been passed")
         precondition(batches[number - first].unsettled >= count, "an event was settled twice")
         batches[number - first].unsettled -= count
+        newestSettled = max(newestSettled, number)
         unsettled -= count
     }
 

@@ -22,19 +22,24 @@ public struct WebhookMetrics: Sendable {
     private let deliveryDuration: Timer
 
     /// The metrics of the pipeline `name`.
-    /// - Parameter outcomes: the values of the label `outcome` of ``attempts``: a fixed set.
-    public init(pipeline name: String, destination: String, outcomes: some Sequence<String>) {
+    /// - Parameters:
+    ///   - outcomes: the values of the label `outcome` of ``attempts``: a fixed set.
+    ///   - factory: where they are kept.
+    public init(
+        pipeline name: String, destination: String, outcomes: some Sequence<String>,
+        factory: any MetricsFactory = MetricsSystem.factory
+    ) {
         let labels = [("pipeline", name), ("destination", destination)]
         let names = Set(outcomes).union([Self.other])
         attempts = Dictionary(
             uniqueKeysWithValues: names.map { outcome in
-                (outcome, Counter(label: Self.attempts, dimensions: labels + [("outcome", outcome)]))
+                (outcome, Counter(label: Self.attempts, dimensions: labels + [("outcome", outcome)], factory: factory))
             })
         attemptDurations = Dictionary(
             uniqueKeysWithValues: Self.classes.map { value in
-                (value, Timer(label: Self.attemptSeconds, dimensions: labels + [("class", value)]))
+                (value, Timer(label: Self.attemptSeconds, dimensions: labels + [("class", value)], factory: factory))
             })
-        deliveryDuration = Timer(label: Self.deliverySeconds, dimensions: labels)
+        deliveryDuration = Timer(label: Self.deliverySeconds, dimensions: labels, factory: factory)
     }
 
     /// Counts one attempt.

@@ -40,7 +40,7 @@ struct StreamCursor: Sendable {
                 "startAtOperationTime": .timestamp(BSONTimestamp(seconds: time.seconds, increment: time.increment))
             ]
         }
-        var projection: BSONDocument = ["operationType": 1, "clusterTime": 1, "fullDocument": 1]
+        var projection: BSONDocument = ["operationType": 1, "clusterTime": 1, "wallTime": 1, "fullDocument": 1]
         if let passed { projection = projection.appending("passed", passed) }
         let reply = try await connection.run(
             [

@@ -63,7 +63,8 @@ package actor MongoConnection {
         }
         let reply = MongoReply(taking: answer.bytes, count: Int(answer.length))
         if answer.ok { return reply }
-        let failure = Self.failure(answer.domain, answer.code, answer.message)
+        var failure = Self.failure(answer.domain, answer.code, answer.message)
+        failure.labels = Self.labels(reply)
         // A server that is no longer primary, or cannot be reached, is not asked again.
         if !failure.isFromServer || Self.wantsAnotherServer.contains(failure.code) { self.server = 0 }
         throw failure
@@ -73,20 +74,49 @@ package actor MongoConnection {
     package func startTransaction() throws {
         let link = try open()
         link.startSession()
-        try finish { relay_mongo_start_transaction(link.session, $0) }
+        guard let session = link.session else { throw Self.noSession }
+        try finish { relay_mongo_start_transaction(session, $0) }
     }
 
     /// Commits the session's transaction with majority write concern.
-    package func commitTransaction() throws { try finish { relay_mongo_commit(link?.session, $0) } }
+    /// - Returns: the server's reply.
+    @discardableResult
+    package func commitTransaction() throws -> MongoReply {
+        guard let session = link?.session else { throw Self.noSession }
+        return try finish { relay_mongo_commit(session, $0) }
+    }
 
     /// Undoes the session's transaction.
-    package func abortTransaction() throws { try finish { relay_mongo_abort(link?.session, $0) } }
+    package func abortTransaction() throws {
+        guard let session = link?.session else { throw Self.noSession }
+        try finish { relay_mongo_abort(session, $0) }
+    }
 
-    private func finish(_ step: (UnsafeMutablePointer<relay_mongo_reply>) -> Void) throws {
+    /// The UUID by which the server knows the session, which is started where there is none.
+    package func sessionID() throws -> [UInt8] {
+        let link = try open()
+        link.startSession()
+        var uuid = [UInt8](repeating: 0, count: 16)
+        guard relay_mongo_session_id(link.session, &uuid) else { throw Self.noSession }
+        return uuid
+    }
+
+    private static let noSession = MongoFailure(
+        code: 0, isFromServer: false, message: "there is no session, or it went with its connection")
+
+    @discardableResult
+    private func finish(_ step: (UnsafeMutablePointer<relay_mongo_reply>) -> Void) throws -> MongoReply {
         var answer = relay_mongo_reply()
         step(&answer)
-        free(answer.bytes)
-        if !answer.ok { throw Self.failure(answer.domain, answer.code, answer.message) }
+        let reply = MongoReply(taking: answer.bytes, count: Int(answer.length))
+        if answer.ok { return reply }
+        var failure = Self.failure(answer.domain, answer.code, answer.message)
+        failure.labels = Self.labels(reply)
+        throw failure
+    }
+
+    private static func labels(_ reply: MongoReply) -> Set<String> {
+        Set((reply.document["errorLabels"]?.array ?? []).compactMap(\.string))
     }
 
     /// NotWritablePrimary, InterruptedAtShutdown, InterruptedDueToReplStateChange, PrimarySteppedDown,

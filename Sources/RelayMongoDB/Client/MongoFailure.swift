@@ -7,6 +7,9 @@ package struct MongoFailure: Error, Sendable {
     /// Whether the server answered: false when the driver could not reach it.
     package let isFromServer: Bool
     package let message: String
+    /// What the server or the driver says that the caller may do: `TransientTransactionError`,
+    /// `UnknownTransactionCommitResult` and the like.
+    package var labels: Set<String> = []
 
     static let unauthorized = 13
     static let namespaceNotFound = 26

@@ -25,10 +25,14 @@ final class OutboxDecoder {
     /// - Parameters:
     ///   - bytes: a BSON document.
     ///   - fallbackTime: milliseconds since 1970, for an event that does not say when it happened.
-    func decode(_ bytes: UnsafeRawBufferPointer, fallbackTime: Int64, into batch: EventBatch) {
+    ///   - committedAt: when it was committed, in milliseconds since 1970; `Int64.min` when unknown.
+    func decode(
+        _ bytes: UnsafeRawBufferPointer, fallbackTime: Int64, committedAt: Int64 = .min, into batch: EventBatch
+    ) {
         let arena = batch.arena
         let start = arena.count
         var record = EventRecord()
+        record.committedAt = committedAt
         do {
             try decode(try BSONView(bytes), fallbackTime, &record, arena)
             batch.append(record)

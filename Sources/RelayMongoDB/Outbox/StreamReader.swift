@@ -6,7 +6,9 @@ final class StreamReader {
     private var cursor: StreamCursor
     private var checkpoint = Checkpoint()
     private var sizer: ReplySizer
-    private let matcher = BSONFieldMatcher(["_id", "operationType", "clusterTime", "fullDocument", "passed"])
+    private let matcher = BSONFieldMatcher([
+        "_id", "operationType", "clusterTime", "fullDocument", "passed", "wallTime",
+    ])
     private let values: BSONFieldValues
     private let catchUp: BacklogCatchUp?
     /// While catching up: documents of the answer that the scan will bring.
@@ -191,7 +193,10 @@ final class StreamReader {
         // `insert` is by far the most frequent, and the only one with six letters that begins so.
         if operation.count == 6, operation[0] == UInt8(ascii: "i"), let document = values[3] {
             if catchUp == nil || isOwed(document) {
-                decoder.decode(document.bytes, fallbackTime: Int64(time.seconds) * 1000, into: batch)
+                let seconds = Int64(time.seconds) * 1000
+                // To the millisecond where the server says it (6.0 and later).
+                decoder.decode(
+                    document.bytes, fallbackTime: seconds, committedAt: values[5]?.date ?? seconds, into: batch)
             }
         } else if operation.elementsEqual("invalidate".utf8) {
             checkpoint.token = token

@@ -25,7 +25,7 @@ struct Endpoints: Sendable {
         case "/startupz": { .probe(status.startup) }
         case "/readyz": { .probe(status.readiness) }
         case "/livez": { .probe(status.liveness) }
-        case "/status": { Answer(status: .ok, contentType: "application/json", body: status.json.text) }
+        case "/status": { Answer(status: .ok, contentType: "application/json", body: status.json().text) }
         case "/metrics": { Answer(status: .ok, contentType: PrometheusText.contentType, body: exposition()) }
         case "/": page
         default: nil

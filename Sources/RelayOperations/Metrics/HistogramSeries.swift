@@ -1,4 +1,5 @@
 import Metrics
+import RelayCore
 import Synchronization
 
 /// A histogram over fixed upper bounds, for a `Timer` (in seconds) or an aggregating `Recorder`.
@@ -9,6 +10,23 @@ final class HistogramSeries: MetricSeries, RecorderHandler, TimerHandler {
     ]
     /// Bounds for counts of things: 1 to 10,000.
     static let sizes: [Double] = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000]
+
+    /// Bounds of metrics that those of every timer do not suit, by name.
+    private static let byName: [String: [Double]] = [
+        // As far as the longest `DESTINATION_TIMEOUT`, with its default.
+        WebhookMetrics.attemptSeconds: [
+            0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15, 30, 60, 300,
+        ],
+        // What was parked, or waited for an endpoint to come back, may be delivered after days.
+        WebhookMetrics.deliverySeconds: [
+            0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 14_400, 86_400,
+        ],
+    ]
+
+    /// The bounds of the metric `name`, which counts seconds or things.
+    static func bounds(of name: String, isSeconds: Bool) -> [Double] {
+        byName[name] ?? (isSeconds ? durations : sizes)
+    }
 
     /// A cell of its own for each bucket: arrays cannot hold atomics, which never move.
     private final class Bucket: Sendable {

@@ -5,7 +5,7 @@ import Synchronization
 ///
 /// Counters and meters become what their names say, a `Gauge` a gauge, `Timer` and aggregating `Recorder`
 /// histograms: timers in seconds from 1 ms to 60 s, recorders from 1 to 10,000 (or as seconds, where the
-/// label ends in `_seconds`). Asking twice for one label and one set of dimensions gives the same numbers.
+/// label ends in `_seconds`), and what ``HistogramSeries`` names in bounds of its own. Asking twice for one label and one set of dimensions gives the same numbers.
 ///
 /// Memory is bounded: a metric keeps at most ``init(seriesLimit:)`` label sets. What lies beyond, and what asks
 /// for a known name with another type, is not exposed but counted in `outbox_relay_metrics_dropped_total`.
@@ -46,12 +46,11 @@ public final class PrometheusMetricsFactory: MetricsFactory, Sendable {
 
     public func makeRecorder(label: String, dimensions: [(String, String)], aggregate: Bool) -> any RecorderHandler {
         guard aggregate else { return series(label, dimensions, .gauge) { GaugeSeries() } }
-        let bounds = label.hasSuffix("_seconds") ? HistogramSeries.durations : HistogramSeries.sizes
-        return series(label, dimensions, .histogram) { HistogramSeries(bounds: bounds) }
+        return histogram(label, dimensions, isSeconds: label.hasSuffix("_seconds"))
     }
 
     public func makeTimer(label: String, dimensions: [(String, String)]) -> any TimerHandler {
-        series(label, dimensions, .histogram) { HistogramSeries(bounds: HistogramSeries.durations) }
+        histogram(label, dimensions, isSeconds: true)
     }
 
     public func destroyCounter(_ handler: any CounterHandler) { remove(handler) }
@@ -88,6 +87,11 @@ public final class PrometheusMetricsFactory: MetricsFactory, Sendable {
                 name: OperationsMetrics.droppedSeries, kind: .counter,
                 help: MetricHelp.text(for: OperationsMetrics.droppedSeries), samples: dropped))
         return result
+    }
+
+    private func histogram(_ label: String, _ dimensions: [(String, String)], isSeconds: Bool) -> HistogramSeries {
+        let bounds = HistogramSeries.bounds(of: label, isSeconds: isSeconds)
+        return series(label, dimensions, .histogram) { HistogramSeries(bounds: bounds) }
     }
 
     private func series<Series: MetricSeries>(

@@ -1,8 +1,8 @@
 import RelayCore
 
 extension RelayStatus {
-    /// The document of `/status`. Every field is always there; what is not known is `null`.
-    var json: JSONValue {
+    /// The document of `/status` at `now`, in Unix seconds. Every field is always there; what is not known is `null`.
+    func json(now: Double = UTCTime.unixSeconds) -> JSONValue {
         .object([
             ("name", .string(name)),
             ("version", .string(version)),
@@ -17,14 +17,14 @@ extension RelayStatus {
                         .object([("loop", .string(loop.name)), ("seconds", .number(loop.seconds.toMilliseconds))])
                     })
             ),
-            ("pipelines", .array(pipelines.map { $0.snapshot.json })),
+            ("pipelines", .array(pipelines.map { $0.snapshot.json(now: now) })),
         ])
     }
 }
 
 extension PipelineSnapshot {
     /// One element of `pipelines` in `/status`.
-    var json: JSONValue {
+    func json(now: Double) -> JSONValue {
         .object([
             ("name", .string(name)),
             ("destination", .string(destination)),
@@ -39,7 +39,11 @@ extension PipelineSnapshot {
             ("epoch", .optional(epoch)),
             ("stream", .optional(stream)),
             ("position", .optional(position)),
-            ("parked", .integer(Int64(parked))),
+            ("breaker", .optional(leading?.breaker?.rawValue)),
+            ("inFlight", .optional(leading?.inFlight)),
+            ("parked", .optional(leading?.parked)),
+            ("parkedKeys", .optional(leading?.parkedKeys)),
+            ("oldestParkedSeconds", .optional(leading?.oldestParkedSeconds(at: now)?.toMilliseconds)),
             ("deadLetters", .integer(Int64(deadLetters))),
             ("cleanupBlockedBy", .array(cleanupBlockedBy.map { .string($0) })),
             ("restarts", .integer(Int64(restarts))),

@@ -6,12 +6,13 @@ enum StatusPage {
     static let contentSecurityPolicy =
         "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
-    /// The page for `status` as it is now.
-    static func html(_ status: RelayStatus) -> String {
+    /// The page for `status` at `now`, in Unix seconds.
+    static func html(_ status: RelayStatus, now: Double = UTCTime.unixSeconds) -> String {
         let snapshots = status.pipelines.map(\.snapshot)
         let rows =
             snapshots.isEmpty
-            ? "<p>No pipelines are running yet.</p>" : table(snapshots) + snapshots.map(notes).joined()
+            ? "<p>No pipelines are running yet.</p>"
+            : table(snapshots) + snapshots.map { notes($0, now: now) }.joined()
         return """
             <!DOCTYPE html>
             <html lang="en">
@@ -62,14 +63,17 @@ enum StatusPage {
     private static func table(_ snapshots: [PipelineSnapshot]) -> String {
         let columns = [
             "Pipeline", "Role", "State", "Lag", "Events behind", "Oplog headroom", "Position", "Delivered",
-            "Filtered", "Parked", "Dead letters", "Restarts",
+            "Filtered", "Breaker", "In flight", "Parked", "Dead letters", "Restarts",
         ]
         let head = columns.map { "<th scope=\"col\">\($0)</th>" }.joined()
         let body = snapshots.map { pipeline in
+            let webhook = pipeline.webhook
             let cells = [
                 duration(pipeline.lagSeconds), number(pipeline.lagEvents), duration(pipeline.oplogHeadroomSeconds),
                 number(pipeline.position), "\(pipeline.eventsDelivered)", "\(pipeline.eventsFiltered)",
-                "\(pipeline.parked)", "\(pipeline.deadLetters)", "\(pipeline.restarts)",
+                breaker(pipeline), webhook == nil ? "" : number(webhook?.leading?.inFlight),
+                webhook == nil ? "" : number(webhook?.leading?.parked), "\(pipeline.deadLetters)",
+                "\(pipeline.restarts)",
             ]
             return "<tr><th scope=\"row\">\(escaped(pipeline.name))</th><td>\(pipeline.role.rawValue)</td>"
                 + "<td class=\"\(pipeline.state == .halted ? "bad" : "")\">\(pipeline.state.rawValue)</td>"
@@ -78,9 +82,22 @@ enum StatusPage {
         return "<table><thead><tr>\(head)</tr></thead>\n<tbody>\(body.joined(separator: "\n"))</tbody></table>\n"
     }
 
+    /// Empty for a destination without one.
+    private static func breaker(_ pipeline: PipelineSnapshot) -> String {
+        guard let state = pipeline.webhook?.breaker else { return "" }
+        guard pipeline.leading != nil else { return "unknown" }
+        return state == .closed ? state.rawValue : "<b class=\"bad\">\(state.rawValue)</b>"
+    }
+
     /// What needs a sentence rather than a cell.
-    private static func notes(_ pipeline: PipelineSnapshot) -> String {
+    private static func notes(_ pipeline: PipelineSnapshot, now: Double) -> String {
         var notes: [(String, String)] = []
+        if let parked = pipeline.leading, parked.parked > 0 {
+            let events = parked.parked == 1 ? "1 event" : "\(parked.parked) events"
+            let keys = parked.parkedKeys == 1 ? "1 key" : "\(parked.parkedKeys) keys"
+            let age = parked.oldestParkedSeconds(at: now).map { ", the oldest for \(duration($0))" } ?? ""
+            notes.append(("parked", "\(events) of \(keys)\(age)"))
+        }
         if let why = pipeline.why { notes.append((pipeline.state.rawValue, why)) }
         if let error = pipeline.lastError {
             let time = pipeline.lastErrorAt.flatMap(UTCTime.init(unixSeconds:))?.rfc3339

@@ -27,10 +27,13 @@ struct UTCTime {
     }
 
     /// The moment of this call.
-    static var now: UTCTime? {
+    static var now: UTCTime? { UTCTime(unixSeconds: unixSeconds) }
+
+    /// The moment of this call in seconds since the Unix epoch.
+    static var unixSeconds: Double {
         var time = timespec()
         clock_gettime(CLOCK_REALTIME, &time)
-        return UTCTime(unixSeconds: Double(time.tv_sec) + Double(time.tv_nsec) / 1e9)
+        return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
     }
 
     private var year: Int { Int(fields.tm_year) + 1900 }

@@ -3,7 +3,7 @@ import RelayCore
 
 /// What commands do with a pipeline's state in PostgreSQL: they read, and leave requests for the relay that holds
 /// the lease.
-public struct QueueAdministration: Sendable {
+public struct QueueAdministration: DestinationAdministration {
     private let options: NativeQueue.Options
     private let schema: String
     private let connection: PGConnection
@@ -15,38 +15,16 @@ public struct QueueAdministration: Sendable {
         connection = PGConnection(url: options.url, name: "pg-command")
     }
 
-    /// A dead letter as people see it.
-    public struct Letter: Sendable, Codable {
-        public var id: Int64
-        public var pipeline: String
-        public var eventID: String?
-        public var topic: String?
-        public var type: String?
-        public var key: String?
-        public var reasonCode: String
-        public var reason: String
-        public var attempts: Int
-        public var createdAt: String
-        public var state: String
-        /// `show` only: the source document as canonical Extended JSON, or else the payload.
-        public var document: String?
-        public var payload: String?
-        public var headers: String?
-    }
-
-    /// The newest dead letters that wait, or all with `includingResolved`.
-    public func letters(limit: Int, includingResolved: Bool) async throws -> [Letter] {
+    public func letters(limit: Int, includingResolved: Bool) async throws -> [DeadLetterSummary] {
         try await select(
             "AND (state = 'dead' OR $2::boolean) ORDER BY id DESC LIMIT $3::bigint",
             [.text(includingResolved ? "true" : "false"), PGParameter(limit)], whole: false)
     }
 
-    /// One dead letter, whole.
-    public func letter(_ id: Int64) async throws -> Letter? {
+    public func letter(_ id: Int64) async throws -> DeadLetterSummary? {
         try await select("AND id = $2::bigint", [PGParameter(id)], whole: true).first
     }
 
-    /// The ids of all dead letters that wait, oldest first.
     public func waitingIDs() async throws -> [Int64] {
         let rows = try await connection.query(
             PGStatement(
@@ -55,8 +33,6 @@ public struct QueueAdministration: Sendable {
         return rows.rows.compactMap { $0[0].flatMap { Int64($0) } }
     }
 
-    /// Leaves a request and waits for its answer.
-    /// - Throws: ``RelayError`` when no relay answered within `timeout`: the request is withdrawn then.
     public func request(_ kind: RelayRequest.Kind, within timeout: Duration) async throws -> RequestAnswer {
         let (name, argument) = try RequestText.text(kind)
         let left = try await connection.query(
@@ -84,13 +60,12 @@ public struct QueueAdministration: Sendable {
             PGStatement(
                 "UPDATE \(schema).requests SET state = 'expired', finished_at = clock_timestamp() "
                     + "WHERE id = $1::bigint AND state = 'pending'", [PGParameter(id)]))
-        throw RelayError(
-            .unavailable,
-            "no relay answered for pipeline \(options.pipeline) within \(Int(timeout / .seconds(1))) s: is one running "
-                + "with this configuration? The request was withdrawn")
+        throw Self.unanswered(pipeline: options.pipeline, within: timeout)
     }
 
-    private func select(_ condition: String, _ parameters: [PGParameter], whole: Bool) async throws -> [Letter] {
+    private func select(
+        _ condition: String, _ parameters: [PGParameter], whole: Bool
+    ) async throws -> [DeadLetterSummary] {
         let rows = try await connection.query(
             PGStatement(
                 """
@@ -100,13 +75,19 @@ public struct QueueAdministration: Sendable {
                 FROM \(schema).dead_letters WHERE pipeline = $1 \(condition)
                 """, [.text(options.pipeline)] + parameters))
         return (0..<rows.count).map { row in
-            Letter(
+            var letter = DeadLetterSummary(
                 id: rows[row, "id"].flatMap { Int64($0) } ?? 0, pipeline: options.pipeline,
-                eventID: rows[row, "event_id"], topic: rows[row, "topic"], type: rows[row, "type"],
-                key: rows[row, "key"], reasonCode: rows[row, "reason_code"] ?? "", reason: rows[row, "reason"] ?? "",
+                reasonCode: rows[row, "reason_code"] ?? "", reason: rows[row, "reason"] ?? "",
                 attempts: rows[row, "attempts"].flatMap { Int($0) } ?? 0, createdAt: rows[row, "created_at"] ?? "",
-                state: rows[row, "state"] ?? "", document: rows[row, "document_json"], payload: rows[row, "payload"],
-                headers: rows[row, "headers"])
+                state: rows[row, "state"] ?? "")
+            letter.eventID = rows[row, "event_id"]
+            letter.topic = rows[row, "topic"]
+            letter.type = rows[row, "type"]
+            letter.key = rows[row, "key"]
+            letter.document = rows[row, "document_json"]
+            letter.payload = rows[row, "payload"]
+            letter.headers = rows[row, "headers"]
+            return letter
         }
     }
 }

@@ -6,7 +6,7 @@ extension NativeQueue {
         guard let grant = grant.withLock({ $0 }) else { return [] }
         let rows = try await control.query(
             PGStatement(
-                "SELECT id, kind, argument FROM \(schema).take_requests($1, $2::bigint)",
+                "SELECT id, kind, argument FROM \(schema).take_requests($1, $2::bigint) ORDER BY id",
                 [.text(options.pipeline), PGParameter(grant.epoch)]))
         return (0..<rows.count).compactMap { row in
             guard let id = rows[row, "id"].flatMap({ Int64($0) }), let kind = rows[row, "kind"] else { return nil }

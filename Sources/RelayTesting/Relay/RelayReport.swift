@@ -21,7 +21,11 @@ package struct RelayReport: Decodable, Sendable {
         package var epoch: Int64?
         package var stream: Int?
         package var position: Int64?
-        package var parked: Int
+        package var parked: Int?
+        package var parkedKeys: Int?
+        package var oldestParkedSeconds: Double?
+        package var breaker: String?
+        package var inFlight: Int?
         package var deadLetters: Int
         package var restarts: Int
         package var eventsRead: Int64

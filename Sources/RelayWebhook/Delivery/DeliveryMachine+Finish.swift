@@ -228,7 +228,7 @@ extension DeliveryMachine {
     }
 
     /// Gives up the events that were refused and whose time to wait for others is over.
-    private mutating func giveUpRefused(before time: Int64, _ now: Moment) {
+    mutating func giveUpRefused(before time: Int64, _ now: Moment) {
         for key in refusing {
             guard case .refused(let until) = lines[key]?.phase, let result = lines[key]!.refusal else {
                 refusing.remove(key)

@@ -35,6 +35,22 @@ extension DeliveryMachine {
         leave(key, due: due)
     }
 
+    /// Parks what would otherwise be a gap when delivery stops in good order: events before the newest that is settled.
+    /// Without that the checkpoint would stay before them, and whatever was delivered behind it be delivered again.
+    mutating func parkGaps(now: Moment) {
+        isRunning = false
+        for (key, line) in lines where !line.isParked {
+            guard let batch = line.head?.batch, batch <= prefix.newestSettled else { continue }
+            // What lies behind is read again, and finds its key parked.
+            lines[key]!.rest.removeAll { $0.batch! > prefix.newestSettled }
+            let due: Int64 =
+                if case .held(let due, _) = line.phase, due != .max { now.unix + max(0, due - now.uptime) } else {
+                    now.unix
+                }
+            park(line: key, due: due, now: now)
+        }
+    }
+
     func schedule(_ line: KeyLine, due: Int64) -> ParkedSchedule {
         ParkedSchedule(
             due: due, attempts: line.attempts, firstAttempt: line.firstAttempt, stoppedBefore: line.stoppedBefore,

@@ -65,6 +65,7 @@ extension DeliveryMachine {
     /// As people see it.
     var summary: DeliverySummary {
         DeliverySummary(
-            totals: totals, breaker: breaker.state, reason: breaker.reason, inFlight: inFlight)
+            totals: totals, breaker: breaker.state, reason: breaker.reason, inFlight: inFlight,
+            unsettled: prefix.unsettled)
     }
 }

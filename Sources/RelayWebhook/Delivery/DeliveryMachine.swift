@@ -17,7 +17,7 @@ struct DeliveryMachine: Sendable {
         /// Bytes of events in memory at which nothing more is taken over.
         var buffer = 16 << 20
         /// Events in memory at which nothing more is taken over.
-        var events = 20_000
+        var events = 2048
         var ordersByKey = true
         var retry = RetryPolicy(first: 1000, most: 3_600_000, limit: 86_400_000)
     }

@@ -9,6 +9,8 @@ struct DeliverySummary: Sendable {
     var breaker: BreakerState
     var reason: String?
     var inFlight: Int
+    /// Events in memory that are not settled.
+    var unsettled: Int
 }
 
 /// Tells status, metrics and log of what a delivery does.
@@ -56,6 +58,12 @@ final class DeliveryObserver: Sendable {
 
     /// A settlement is stored: what it gave up on counts from now on.
     func stored(_ settlement: Settlement) {
+        if let (end, position) = settlement.checkpoint {
+            status.update {
+                $0.settledTime = end.clusterTime
+                $0.position = position
+            }
+        }
         guard !settlement.deadLetters.isEmpty || !settlement.resolved.isEmpty else { return }
         var reasons: [Poison.Reason: Int] = [:]
         for letter in settlement.deadLetters { reasons[letter.poison.reason, default: 0] += 1 }
@@ -96,6 +104,11 @@ final class DeliveryObserver: Sendable {
             $0.oldestParkedAt = summary.totals.oldest.map { Double($0) / 1000 }
             $0.inFlight = summary.inFlight
             $0.breaker = summary.breaker
+            if summary.unsettled > 0, let settled = $0.settledTime {
+                // Nothing may have been read for long: the calendar tells how far behind that is.
+                let lag = Date().timeIntervalSince1970 - Double(settled.seconds)
+                if lag >= 2 { $0.lagSeconds = lag }
+            }
             guard let reason = summary.reason else { return }
             $0.state = .catchingUp
             $0.why = "the endpoint \(summary.breaker == .refusing ? "refuses everything" : "fails"): \(reason)"

@@ -119,6 +119,12 @@ final class DeliveryPass: Sendable {
         while state.withLock({ $0.machine.inFlight > 0 && $0.failure == nil }), ContinuousClock.now < end {
             try await Task.sleep(for: .milliseconds(2))
         }
+        state.withLock { state in
+            guard state.failure == nil else { return }
+            let now = Moment.now
+            if state.machine.breaker.isClosed { state.machine.giveUpRefused(before: .max, now) }
+            state.machine.parkGaps(now: now)
+        }
         toWrite.raise()
         while state.withLock({ $0.failure == nil && ($0.machine.hasSomethingToWrite || !$0.machine.isWritten) }) {
             guard ContinuousClock.now < end + .seconds(2) else { break }

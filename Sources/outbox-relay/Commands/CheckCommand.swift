@@ -1,5 +1,4 @@
 import ArgumentParser
-import Logging
 import RelayCore
 
 /// `check`: is everything there that `run` needs?
@@ -14,11 +13,18 @@ struct CheckCommand: AsyncParsableCommand {
         let settings = try options.settings()
         let json = json
         try await oneShot {
-            let relay = Wiring(settings, logger: Logger(label: "outbox-relay"))
+            let relay = Wiring(settings)
             async let source = relay.inspector.findings()
-            var findings: [Finding] = []
-            for queue in relay.queues { findings += await queue.inspector.findings() }
-            findings = await source + findings
+            // Side by side: one server that does not answer must not use up the others' time.
+            let destinations = await withTaskGroup(of: (Int, [Finding]).self) { group in
+                for (index, parts) in relay.destinations.enumerated() {
+                    group.addTask { (index, await parts.findings()) }
+                }
+                var found = [[Finding]](repeating: [], count: relay.destinations.count)
+                for await (index, findings) in group { found[index] = findings }
+                return found
+            }
+            let findings = await source + destinations.flatMap { $0 }
             if json {
                 try Terminal.sayJSON(findings)
             } else {

@@ -1,6 +1,5 @@
 import ArgumentParser
 import RelayCore
-import RelayPostgreSQL
 
 /// `dead-letters`: what was given up on.
 struct DeadLettersCommand: AsyncParsableCommand {
@@ -21,12 +20,12 @@ struct DeadLettersCommand: AsyncParsableCommand {
         }
 
         func run() async throws {
-            let queues = try choice.queues(try options.settings())
+            let destinations = try choice.all(try options.settings())
             let (all, limit, json) = (all, limit, json)
             try await oneShot {
-                var letters: [QueueAdministration.Letter] = []
-                for queue in queues {
-                    letters += try await queue.administration.letters(limit: limit, includingResolved: all)
+                var letters: [DeadLetterSummary] = []
+                for destination in destinations {
+                    letters += try await destination.administration.letters(limit: limit, includingResolved: all)
                 }
                 if json { return try Terminal.sayJSON(letters) }
                 if letters.isEmpty { Terminal.say("no dead letters") }
@@ -47,11 +46,11 @@ struct DeadLettersCommand: AsyncParsableCommand {
         @Argument(help: "Its id, from the list.") var id: Int64
 
         func run() async throws {
-            let queue = try choice.one(try options.settings())
+            let chosen = try choice.one(try options.settings())
             let id = id
             try await oneShot {
-                guard let letter = try await queue.administration.letter(id) else {
-                    throw RelayError(.refused, "there is no dead letter \(id) of destination \(queue.destination)")
+                guard let letter = try await chosen.administration.letter(id) else {
+                    throw RelayError(.refused, "there is no dead letter \(id) of destination \(chosen.name)")
                 }
                 try Terminal.sayJSON(letter)
             }
@@ -89,13 +88,13 @@ struct LetterChoice: ParsableArguments {
     }
 
     func ask(
-        _ queue: QueueParts, _ kind: @escaping @Sendable ([Int64]) -> RelayRequest.Kind
+        _ destination: ChosenDestination, _ kind: @escaping @Sendable ([Int64]) -> RelayRequest.Kind
     ) async throws {
         let (ids, all, json) = (ids, all, json)
         try await oneShot(limit: .seconds(400)) {
-            let chosen = all ? try await queue.administration.waitingIDs() : ids
+            let chosen = all ? try await destination.administration.waitingIDs() : ids
             if chosen.isEmpty { return Terminal.say("no dead letters wait") }
-            let answer = try await queue.administration.request(kind(chosen), within: .seconds(30))
+            let answer = try await destination.administration.request(kind(chosen), within: .seconds(30))
             if json { try Terminal.sayJSON(answer) } else { Terminal.say(answer.message) }
             if !answer.succeeded { throw ExitStatus.failed }
         }

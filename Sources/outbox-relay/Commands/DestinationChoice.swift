@@ -1,6 +1,6 @@
 import ArgumentParser
-import Logging
 import RelayConfiguration
+import RelayCore
 
 /// Which destination a command is about.
 struct DestinationChoice: ParsableArguments {
@@ -8,32 +8,39 @@ struct DestinationChoice: ParsableArguments {
     var destination: String?
 
     /// The named one, or all.
-    func queues(_ settings: RelaySettings) throws -> [QueueParts] {
-        let all = Wiring(settings, logger: Logger(label: "outbox-relay")).queues
+    func all(_ settings: RelaySettings) throws -> [ChosenDestination] {
+        let all = Wiring(settings).destinations.map {
+            ChosenDestination(name: $0.destination, administration: $0.administration)
+        }
         guard let destination else { return all }
-        let chosen = all.filter { $0.destination == destination }
+        let chosen = all.filter { $0.name == destination }
         if chosen.isEmpty {
             throw ValidationError(
                 "there is no destination \(destination); the configuration names "
-                    + all.map(\.destination).joined(separator: ", "))
+                    + all.map(\.name).joined(separator: ", "))
         }
         return chosen
     }
 
     /// The named one, or the only one.
-    func one(_ settings: RelaySettings) throws -> QueueParts {
-        let chosen = try queues(settings)
+    func one(_ settings: RelaySettings) throws -> ChosenDestination {
+        let chosen = try all(settings)
         guard chosen.count == 1 else {
-            throw ValidationError(
-                "name one of the destinations: " + chosen.map(\.destination).joined(separator: ", "))
+            throw ValidationError("name one of the destinations: " + chosen.map(\.name).joined(separator: ", "))
         }
         return chosen[0]
     }
 
     /// The same for commands that take the name as an argument.
-    static func parseless(_ name: String?, _ options: GlobalOptions) throws -> QueueParts {
+    static func parseless(_ name: String?, _ options: GlobalOptions) throws -> ChosenDestination {
         var choice = DestinationChoice()
         choice.destination = name
         return try choice.one(try options.settings())
     }
+}
+
+/// A destination as commands see it, of whichever kind it is.
+struct ChosenDestination: Sendable {
+    let name: String
+    let administration: any DestinationAdministration
 }

@@ -10,7 +10,7 @@ struct PauseCommand: AsyncParsableCommand {
     @Option(help: "Why, for /status.") var reason = "paused by a person"
 
     func run() async throws {
-        try await ask(.pause(reason: reason), destination, try DestinationChoice.parseless(destination, options))
+        try await ask(.pause(reason: reason), try DestinationChoice.parseless(destination, options))
     }
 }
 
@@ -22,14 +22,14 @@ struct ResumeCommand: AsyncParsableCommand {
     @Argument(help: "The destination; may be left out where there is one.") var destination: String?
 
     func run() async throws {
-        try await ask(.resume, destination, try DestinationChoice.parseless(destination, options))
+        try await ask(.resume, try DestinationChoice.parseless(destination, options))
     }
 }
 
-private func ask(_ kind: RelayRequest.Kind, _ destination: String?, _ queue: QueueParts) async throws {
+private func ask(_ kind: RelayRequest.Kind, _ chosen: ChosenDestination) async throws {
     try await oneShot(limit: .seconds(40)) {
-        let answer = try await queue.administration.request(kind, within: .seconds(30))
-        Terminal.say("\(queue.destination): \(answer.message)")
+        let answer = try await chosen.administration.request(kind, within: .seconds(30))
+        Terminal.say("\(chosen.name): \(answer.message)")
         if !answer.succeeded { throw ExitStatus.failed }
     }
 }

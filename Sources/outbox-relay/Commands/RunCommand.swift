@@ -20,7 +20,13 @@ struct RunCommand: AsyncParsableCommand {
         let metrics = PrometheusMetricsFactory()
         metrics.bootstrap()
         let logger = Logger(label: "outbox-relay")
-        let relay = Wiring(settings, logger: logger)
+        let relay: Wiring.Relay
+        do {
+            relay = try Wiring(settings).relay(logger: logger)
+        } catch let error as RelayError {
+            logger.critical("cannot start", metadata: ["error.message": "\(error.message)"])
+            throw ExitStatus.code(for: error)
+        }
         logger.info(
             "starting",
             metadata: ["relay.name": "\(settings.name)", "relay.version": "\(Version.current)"])

@@ -1,5 +1,4 @@
 import ArgumentParser
-import Logging
 import RelayCore
 
 /// `setup`: creates what `run` needs, idempotently.
@@ -14,20 +13,13 @@ struct SetupCommand: AsyncParsableCommand {
         let settings = try options.settings()
         let prints = print
         try await oneShot(limit: .seconds(60)) {
-            let relay = Wiring(settings, logger: Logger(label: "outbox-relay"))
+            let relay = Wiring(settings)
             if prints {
                 for line in relay.inspector.setupCommands { Terminal.say(line) }
-                for queue in relay.queues {
-                    Terminal.say(
-                        "\n-- in psql, for destination \(queue.destination), as the role of its URL, which must own the schema\n-- (an administrator: CREATE SCHEMA \(queue.schema) AUTHORIZATION that role, then SET ROLE to it)\n\(queue.setupScript)"
-                    )
-                }
+                for parts in relay.destinations { Terminal.say(parts.setupScript) }
                 return
             }
-            for queue in relay.queues {
-                try await queue.queue.setUp()
-                Terminal.say("PostgreSQL (\(queue.destination)): the schema \(queue.schema) is there")
-            }
+            for parts in relay.destinations { Terminal.say(try await parts.setUp()) }
             for line in try await relay.inspector.setUp() { Terminal.say(line) }
         }
     }

@@ -43,6 +43,18 @@ enum StatusText {
         var oplogHeadroomSeconds: Double?
         var deadLetters: Int?
         var lastError: String?
+        var breaker: String?
+        var inFlight: Int?
+        var parked: Int?
+        var parkedKeys: Int?
+        var oldestParkedSeconds: Double?
+    }
+
+    private static func parked(_ pipeline: Pipeline) -> String {
+        guard let events = pipeline.parked, events > 0 else { return "nothing parked" }
+        let keys = pipeline.parkedKeys ?? 0
+        let age = pipeline.oldestParkedSeconds.map { ", the oldest for \(Int($0)) s" } ?? ""
+        return "parked \(events) event\(events == 1 ? "" : "s") of \(keys) key\(keys == 1 ? "" : "s")\(age)"
     }
 
     static func lines(_ body: String) throws -> [String] {
@@ -56,6 +68,10 @@ enum StatusText {
                     + "\(pipeline.oplogHeadroomSeconds.map { "\(Int($0)) s" } ?? "unknown"), dead letters "
                     + "\(pipeline.deadLetters ?? 0)",
             ]
+            if let breaker = pipeline.breaker {
+                lines.append(
+                    "  breaker \(breaker), in flight \(pipeline.inFlight ?? 0), \(parked(pipeline))")
+            }
             if let error = pipeline.lastError { lines.append("  last error: \(error)") }
             return lines
         }

@@ -1,0 +1,209 @@
+import Foundation
+import RelayCore
+
+/// What commands do with a webhook pipeline's state in MongoDB: they read, and leave requests for the relay that holds
+/// the lease.
+public struct MongoAdministration: DestinationAdministration {
+    private let options: MongoStateStore.Options
+    private let connection: MongoConnection
+    private let queries: StateQueries
+
+    /// For the pipeline of `options`.
+    public init(_ options: MongoStateStore.Options) {
+        self.options = options
+        connection = MongoConnection(uri: options.endpoint.uri, name: "mongo-command", socketTimeout: .seconds(30))
+        queries = StateQueries(pipeline: options.pipeline)
+    }
+
+    private var database: String { options.endpoint.stateDatabase }
+    private var name: BSONValue { .string(options.pipeline) }
+
+    public func letters(limit: Int, includingResolved: Bool) async throws -> [DeadLetterSummary] {
+        guard limit > 0 else { return [] }
+        let command = queries.deadLetters(limit: limit, includingResolved: includingResolved)
+        let (database, pipeline) = (database, options.pipeline)
+        return try await call("listing dead letters") { connection in
+            try connection.all(command, on: database) { try BSONDocument(copying: $0).summary(of: pipeline) }
+        }
+    }
+
+    public func letter(_ id: Int64) async throws -> DeadLetterSummary? {
+        let (database, pipeline) = (database, options.pipeline)
+        let command = queries.deadLetter(id)
+        return try await call("reading a dead letter") { connection in
+            guard let found = try connection.first(command, on: database) else { return nil }
+            let chunks = try found.withView { try EventChunks.of($0, .deadLetter, pipeline) }
+            let large = try chunks.map { try connection.document(of: $0, on: database) }
+            return found.summary(of: pipeline, with: large ?? [:])
+        }
+    }
+
+    public func waitingIDs() async throws -> [Int64] {
+        let database = database
+        let command = queries.waitingIDs()
+        return try await call("listing dead letters") { connection in
+            try connection.all(command, on: database) { try $0.value("_id")?.document?.value("n")?.int64 }
+        }.compactMap { $0 }
+    }
+
+    public func request(_ kind: RelayRequest.Kind, within timeout: Duration) async throws -> RequestAnswer {
+        switch kind {
+        case .retryDeadLetters(let ids), .discardDeadLetters(let ids):
+            if ids.count > IDRanges.most {
+                throw RelayError(
+                    .configuration, "one request takes at most \(IDRanges.most) dead letters, these are \(ids.count)")
+            }
+        default: break
+        }
+        let id = Int64.random(in: 1 ... .max)
+        try await leave(id, kind, within: timeout)
+        let end = ContinuousClock.now + timeout
+        while true {
+            let found = try await request(id)
+            let state = found?["state"]?.string
+            if let found, state == "done" || state == "failed" {
+                return StoredRequest.answer(found) ?? RequestAnswer(succeeded: state == "done", message: state ?? "")
+            }
+            if ContinuousClock.now >= end + .seconds(300) { break }
+            // What was begun is waited for longer; what was not, nobody may begin from now on.
+            if ContinuousClock.now >= end, try await withdraw(id) { break }
+            try await Task.sleep(for: .milliseconds(100))
+        }
+        throw Self.unanswered(pipeline: options.pipeline, within: timeout)
+    }
+
+    private func leave(_ id: Int64, _ kind: RelayRequest.Kind, within timeout: Duration) async throws {
+        let fields = [("p", name)] + StoredRequest.fields(kind) + [("state", "pending")]
+        // Texts of people are no expressions.
+        let literals = fields.map { ($0.0, BSONValue.document(["$literal": $0.1])) }
+        let times: [(String, BSONValue)] = [
+            ("createdAt", "$$NOW"), ("expiresAt", ["$add": ["$$NOW", .int64(MongoStateStore.milliseconds(timeout))]]),
+        ]
+        let database = database
+        let command: BSONDocument = [
+            "update": StateCollection.requests.bson,
+            "updates": [
+                [
+                    "q": ["_id": .int64(id), "state": ["$exists": false]],
+                    "u": [["$set": .document(BSONDocument(literals + times))]], "upsert": true,
+                ]
+            ], "writeConcern": MongoStateStore.majority,
+        ]
+        try await call("leaving a request") { _ = try $0.write(command, on: database) }
+    }
+
+    private func request(_ id: Int64) async throws -> BSONDocument? {
+        let database = database
+        return try await call("waiting for an answer") {
+            try $0.first(
+                [
+                    "find": StateCollection.requests.bson, "filter": ["_id": .int64(id)], "limit": 1,
+                    "singleBatch": true, "projection": ["state": 1, "answer": 1],
+                ], on: database)
+        }
+    }
+
+    /// True when nobody has begun it, and nobody will.
+    private func withdraw(_ id: Int64) async throws -> Bool {
+        let database = database
+        return try await call("withdrawing a request") {
+            try $0.write(
+                [
+                    "update": StateCollection.requests.bson,
+                    "updates": [
+                        [
+                            "q": ["_id": .int64(id), "state": ["$in": ["pending", "expired"]]],
+                            "u": ["$set": ["state": "expired"], "$currentDate": ["finishedAt": true]],
+                        ]
+                    ], "writeConcern": MongoStateStore.majority,
+                ], on: database)["n"]?.int == 1
+        }
+    }
+
+    private func call<Answer: Sendable>(
+        _ what: String, _ body: @escaping @Sendable (isolated MongoConnection) throws -> Answer
+    ) async throws -> Answer {
+        do {
+            return try await connection.perform(body)
+        } catch {
+            throw StateFailure.described(error, doing: what, database: database)
+        }
+    }
+}
+
+extension StateQueries {
+    /// The newest dead letters, without what may be large.
+    package func deadLetters(limit: Int, includingResolved: Bool) -> BSONDocument {
+        let projection: BSONValue = ["document": 0, "documentText": 0, "payload": 0, "headers": 0]
+        let filter: BSONDocument = includingResolved ? ["_id.p": name] : ["_id.p": name, "state": "dead"]
+        return [
+            "find": StateCollection.deadLetters.bson, "filter": .document(filter), "sort": ["_id.n": -1],
+            "limit": .integer(limit), "projection": projection,
+        ]
+    }
+
+    /// The ids of all that wait.
+    package func waitingIDs() -> BSONDocument {
+        [
+            "find": StateCollection.deadLetters.bson, "filter": ["_id.p": name, "state": "dead"],
+            "sort": ["_id.n": 1], "projection": ["_id": 1], "batchSize": 100_000,
+        ]
+    }
+
+    fileprivate func deadLetter(_ id: Int64) -> BSONDocument {
+        [
+            "find": StateCollection.deadLetters.bson, "filter": ["_id": letterID(id)], "limit": 1, "singleBatch": true,
+        ]
+    }
+}
+
+extension BSONDocument {
+    /// A dead letter's document as people see it.
+    /// - Parameter large: the fields that have no room in it.
+    fileprivate func summary(of pipeline: String, with large: BSONDocument = [:]) -> DeadLetterSummary {
+        func text(_ field: String) -> String? {
+            guard let value = self[field] ?? large[field] else { return nil }
+            return value.string ?? value.binary.map { String(decoding: $0, as: UTF8.self) }
+        }
+        func time(_ field: String) -> String? { self[field]?.date.map(Self.text) }
+        var summary = DeadLetterSummary(
+            id: self[path: "_id.n"]?.int64 ?? 0, pipeline: pipeline, reasonCode: text("reasonCode") ?? "",
+            reason: text("reason") ?? "", attempts: self["attempts"]?.int ?? 0, createdAt: time("createdAt") ?? "",
+            state: text("state") ?? "")
+        summary.eventID = text("eventId")
+        summary.topic = text("topic")
+        summary.type = text("type")
+        summary.key = text("key")
+        summary.status = self["status"]?.int
+        summary.answer = text("answer")
+        summary.firstAttemptAt = time("firstAttemptAt")
+        summary.lastAttemptAt = time("lastAttemptAt")
+        summary.headers = text("headers")
+        let payload = self["payload"] ?? large["payload"]
+        if case .binary(let bytes, 0)? = payload {
+            summary.payload = Data(bytes).base64EncodedString()
+        } else {
+            summary.payload = text("payload")
+        }
+        summary.document = text("documentText") ?? (self["document"] ?? large["document"])?.binary.flatMap(Self.json)
+        return summary
+    }
+
+    /// A time as RFC 3339, as everywhere.
+    private static func text(_ date: Int64) -> String {
+        let arena = ByteArena(capacity: 128)
+        let document: BSONDocument = ["t": .date(date)]
+        _ = try? document.withView { try $0.value("t").map { try BSONJSON.append($0, style: .plain, to: arena) } }
+        return String(decoding: arena.bytes, as: UTF8.self).filter { $0 != "\"" }
+    }
+
+    /// A source document as canonical Extended JSON; nil when it is damaged.
+    private static func json(_ bytes: [UInt8]) -> String? {
+        bytes.withUnsafeBytes { bytes in
+            let arena = ByteArena(capacity: bytes.count * 2)
+            guard let view = try? BSONView(bytes), (try? BSONJSON.append(view, style: .canonical, to: arena)) != nil
+            else { return nil }
+            return String(decoding: arena.bytes, as: UTF8.self)
+        }
+    }
+}

@@ -1,0 +1,178 @@
+import Foundation
+import RelayCore
+
+extension MongoStateStore {
+    public func settle(_ settlement: Settlement, after state: StoredState, under grant: LeaseGrant) async throws
+        -> StoredState
+    {
+        guard let writer = writer.withLock({ $0 }) else { throw StateFailure.moved }
+        guard writer.grant == grant else { throw StateFailure.fenced }
+        guard writer.revision == state.revision else { throw StateFailure.moved }
+        let fence = try Fence(settlement, writer: writer, pipeline: options.pipeline)
+        let database = database
+        do {
+            let written = try await call(data, doing: "writing the state of \(options.pipeline)") { connection in
+                if SettlementWriter.isPlain(settlement) {
+                    return try connection.writePlain(fence, on: database)
+                }
+                return try connection.writeWhole(
+                    SettlementWriter(
+                        settlement: settlement, pipeline: fence.pipeline, database: database,
+                        lastDeadLetter: writer.lastDeadLetter, large: writer.large), fence, on: database)
+            }
+            note(written.time)
+            return try finish(written, settlement, after: state, writer)
+        } catch {
+            // What is stored now is not known; until it was read, nothing is written.
+            self.writer.withLock { $0 = nil }
+            throw error
+        }
+    }
+
+    private func finish(_ written: WrittenSettlement, _ settlement: Settlement, after state: StoredState, _ writer: Writer)
+        throws -> StoredState
+    {
+        var next = state
+        next.revision += 1
+        if let checkpoint = settlement.checkpoint {
+            next.checkpoint = checkpoint.end
+            next.position = checkpoint.position
+        }
+        // What others may have written meanwhile is taken from the document.
+        next.paused = written.document["paused"]?.string
+        next.stoppedMilliseconds = written.document["stoppedMilliseconds"]?.int64 ?? next.stoppedMilliseconds
+        guard written.document["revision"]?.int64 == next.revision else { throw StateFailure.moved }
+        self.writer.withLock {
+            $0 = writer
+            $0?.revision = next.revision
+            $0?.lastDeadLetter += written.changes.deadLetters
+            $0?.large += written.changes.large
+        }
+        return next
+    }
+}
+
+/// What became of a settlement that was written.
+struct WrittenSettlement: Sendable {
+    /// Some fields of the checkpoint's document.
+    var document: BSONDocument
+    var changes = SettlementWriter.Changes()
+    /// When it was written, on the cluster's clock.
+    var time: BSONTimestamp?
+}
+
+/// The update of the checkpoint's document that every write ends with: it happens only while nobody else has written.
+struct Fence: Sendable {
+    let pipeline: String
+    private let query: BSONDocument
+    private let fields: BSONDocument
+
+    init(_ settlement: Settlement, writer: MongoStateStore.Writer, pipeline: String) throws {
+        self.pipeline = pipeline
+        query = [
+            "_id": .string(pipeline), "epoch": .int64(writer.grant.epoch), "owner": .string(writer.grant.owner),
+            "session": .binary(writer.session, subtype: 4), "revision": .int64(writer.revision),
+        ]
+        var fields: [(String, BSONValue)] = [
+            ("lastDeadLetter", .int64(writer.lastDeadLetter + Int64(settlement.deadLetters.count)))
+        ]
+        if let checkpoint = settlement.checkpoint {
+            fields.append(("position", .int64(checkpoint.position)))
+            fields.append(("checkpoint", .string(try StoredCheckpoint.encode(checkpoint.end))))
+            // For people: it is in the checkpoint as well.
+            if let time = checkpoint.end.clusterTime { fields.append(("clusterTime", time.bson)) }
+        }
+        if let pause = settlement.pause {
+            fields.append(("paused", .string(pause)))
+            fields.append(("pausedAt", .date(Int64(Date().timeIntervalSince1970 * 1000))))
+        }
+        if let stopped = settlement.stoppedMilliseconds { fields.append(("stoppedMilliseconds", .int64(stopped))) }
+        self.fields = BSONDocument(fields)
+    }
+
+    /// The command.
+    func command(_ changes: SettlementWriter.Changes = .init()) -> BSONDocument {
+        var counters: [(String, BSONValue)] = [("revision", .int64(1))]
+        for (name, change) in [
+            ("parkedKeys", changes.keys), ("parkedEvents", changes.events), ("largeEvents", changes.large),
+        ] where change != 0 {
+            counters.append((name, .int64(change)))
+        }
+        return [
+            "findAndModify": StateCollection.checkpoints.bson, "query": .document(query),
+            "update": [
+                "$set": .document(fields), "$inc": .document(BSONDocument(counters)),
+                "$currentDate": ["updatedAt": true],
+            ], "new": true, "fields": ["revision": 1, "paused": 1, "stoppedMilliseconds": 1],
+        ]
+    }
+
+    /// The document that says who writes now.
+    var look: BSONDocument {
+        [
+            "find": StateCollection.checkpoints.bson, "filter": ["_id": .string(pipeline)], "limit": 1,
+            "singleBatch": true, "projection": ["epoch": 1, "owner": 1],
+        ]
+    }
+
+    /// Why the update found nothing.
+    func refusal(_ found: BSONDocument?) -> RelayError {
+        guard let found else { return StateFailure.noCheckpoint }
+        return found["epoch"] == query["epoch"] && found["owner"] == query["owner"]
+            ? StateFailure.moved : StateFailure.fenced
+    }
+}
+
+extension MongoConnection {
+    /// A settlement that changes nothing but the checkpoint's document is one command.
+    fileprivate func writePlain(_ fence: Fence, on database: String) throws -> WrittenSettlement {
+        let command = fence.command().appending("writeConcern", MongoStateStore.majority).appending("maxTimeMS", 10_000)
+        let reply = try write(command, on: database, inSession: true)
+        guard let document = reply["value"]?.document else {
+            throw fence.refusal(try first(fence.look, on: database))
+        }
+        return WrittenSettlement(document: document, time: reply["operationTime"]?.timestamp)
+    }
+
+    /// Any other is a transaction; what breaks it without a commit is tried again a few times.
+    fileprivate func writeWhole(_ writer: SettlementWriter, _ fence: Fence, on database: String) throws
+        -> WrittenSettlement
+    {
+        let end = ContinuousClock.now + .seconds(5)
+        var pause = 0.005
+        while true {
+            do {
+                return try transaction(writer, fence, on: database)
+            } catch let failure as MongoFailure where failure.isTransient && ContinuousClock.now < end {
+                try Task.checkCancellation()
+                // The thread is this connection's own.
+                Thread.sleep(forTimeInterval: pause * Double.random(in: 0.5...1.5))
+                pause = min(pause * 2, 0.2)
+            }
+        }
+    }
+
+    private func transaction(_ writer: SettlementWriter, _ fence: Fence, on database: String) throws
+        -> WrittenSettlement
+    {
+        try startTransaction()
+        let changes: SettlementWriter.Changes
+        let document: BSONDocument?
+        do {
+            changes = try writer.write(on: self)
+            // Last, so that its lock is held for the moment until the commit and no longer.
+            document = try write(fence.command(changes), on: database, inSession: true)["value"]?.document
+        } catch {
+            // Who broke it off does not wait for a server; the session's end undoes it as well.
+            if !Task.isCancelled { try? abortTransaction() }
+            throw error
+        }
+        guard let document else {
+            try? abortTransaction()
+            throw fence.refusal(try first(fence.look, on: database))
+        }
+        let reply = try commitTransaction()
+        return WrittenSettlement(
+            document: document, changes: changes, time: reply.document["operationTime"]?.timestamp)
+    }
+}

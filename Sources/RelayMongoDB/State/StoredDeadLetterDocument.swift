@@ -1,0 +1,35 @@
+import RelayCore
+
+/// A dead letter as a document.
+enum StoredDeadLetterDocument {
+    /// The document of a new one, and what of the event has no room in it.
+    static func make(_ letter: NewDeadLetter, id: BSONValue, now: Int64) -> (BSONDocument, rest: [UInt8]?) {
+        var writer = BSONWriter(capacity: min(letter.event.byteCount, 1 << 20) + 1024)
+        writer.append("_id", id)
+        writer.append("state", string: DeadLetterState.dead.rawValue)
+        writer.append("reasonCode", string: letter.poison.reason.rawValue)
+        writer.append("reason", string: letter.poison.message)
+        if let status = letter.status { writer.append("status", .integer(status)) }
+        if !letter.answer.isEmpty { letter.answer.withUnsafeBytes { writer.append("answer", text: $0) } }
+        writer.append("attempts", .integer(letter.attempts))
+        if let time = letter.firstAttempt { writer.append("firstAttemptAt", date: time) }
+        if let time = letter.lastAttempt { writer.append("lastAttemptAt", date: time) }
+        writer.append("createdAt", date: now)
+        writer.append("position", int64: letter.event.position)
+        let rest = StoredEvent.append(letter.event, to: &writer)
+        if let rest { writer.append("chunks", int32: Int32(EventChunks.count(rest.count))) }
+        return (writer.finish(), rest)
+    }
+
+    /// What a redelivery needs of one: the document it was made of, where that was kept, else the event, where it was
+    /// one.
+    static func read(_ view: BSONView, id: Int64, large: BSONDocument?) throws -> StoredDeadLetter {
+        let position = try view.value("position")?.int64 ?? 0
+        let event = try StoredEvent.read(view, large: large, position: position)
+        if let document = event.bytes(\.document) {
+            return StoredDeadLetter(id: id, document: Array(document), event: nil)
+        }
+        let isWhole = [\EventRecord.id, \.type, \.topic, \.key, \.payload].allSatisfy { event.bytes($0) != nil }
+        return StoredDeadLetter(id: id, document: nil, event: isWhole ? event : nil)
+    }
+}
