@@ -102,7 +102,7 @@ struct DemoSummary {
         row("webhook: bad signatures", Screen.count(webhook.signatureFailures.count), "", screen)
         row(
             "webhook: duplicates", Screen.count(webhook.repeats),
-            "by webhook-id: what was in flight at a kill may come again", screen)
+            "by webhook-id: what was not yet saved as delivered at a kill comes again", screen)
         row(
             "webhook: order violations", Screen.count(webhook.orderViolations.count), "of first arrivals, by key",
             screen)

@@ -29,7 +29,9 @@ struct OutboxRelay: AsyncParsableCommand {
     /// an argument too many of its own.
     private static func unknownCommand(_ arguments: some Collection<String>) -> String? {
         let names = configuration.subcommands.compactMap { $0.configuration.commandName }
-        guard let first = arguments.first, !first.hasPrefix("-"), !(names + ["help"]).contains(first) else { return nil }
+        guard let first = arguments.first, !first.hasPrefix("-"), !(names + ["help"]).contains(first) else {
+            return nil
+        }
         return "there is no command \"\(first)\"; the commands are \(names.joined(separator: ", "))"
     }
 }

@@ -111,8 +111,14 @@ import Testing
     }
 
     @Test(arguments: [
-        (["DESTINATION_RETRY_FIRST": "1h", "DESTINATION_RETRY_MAX": "1s"], "DESTINATION_RETRY_FIRST", "RETRY_MAX is 1s"),
-        (["DESTINATION_RETRY_FIRST": "1m", "DESTINATION_RETRY_FOR": "1s"], "DESTINATION_RETRY_FIRST", "RETRY_FOR is 1s"),
+        (
+            ["DESTINATION_RETRY_FIRST": "1h", "DESTINATION_RETRY_MAX": "1s"], "DESTINATION_RETRY_FIRST",
+            "RETRY_MAX is 1s"
+        ),
+        (
+            ["DESTINATION_RETRY_FIRST": "1m", "DESTINATION_RETRY_FOR": "1s"], "DESTINATION_RETRY_FIRST",
+            "RETRY_FOR is 1s"
+        ),
         (["DESTINATION_TLS_KEY": Sample.key], "DESTINATION_TLS_KEY", "needs its certificate"),
         (["DESTINATION_TLS_CERT": Sample.pem], "DESTINATION_TLS_CERT", "needs its private key"),
         (
@@ -194,6 +200,12 @@ import Testing
         #expect(found.map(\.variable) == ["DESTINATION_CLAIM_CHECK", "DESTINATION_PARTITIONS"])
         let spool = problems(with(["SOURCE_KIND": "changes", "DESTINATION_SPOOL_BYTES": "2GiB"]))
         #expect(spool.map(\.variable) == ["SOURCE_KIND"])
+    }
+
+    @Test(arguments: ["A: b\u{1}hunter2", "A: b\u{7F}hunter2", "A\u{0}: hunter2", "Ä: hunter2"])
+    func headersThatNoRequestCanCarry(text: String) {
+        let found = problems(with(["DESTINATION_HEADERS": text]))
+        #expect(found.map(\.variable) == ["DESTINATION_HEADERS"] && !found.description.contains("hunter2"), "\(found)")
     }
 
     @Test func aDatabaseIsAskedFor() {

@@ -124,9 +124,9 @@ import Testing
                 \(attempts("retry", Array(repeating: 1, count: 18), "0"))
                 # HELP outbox_relay_webhook_attempts_total Requests to the webhook that have ended since the process started, by outcome.
                 # TYPE outbox_relay_webhook_attempts_total counter
-                outbox_relay_webhook_attempts_total{\(labels),outcome="5xx"} 1
-                outbox_relay_webhook_attempts_total{\(labels),outcome="delivered"} 2
-                outbox_relay_webhook_attempts_total{\(labels),outcome="other"} 1
+                outbox_relay_webhook_attempts_total{destination="crm",outcome="5xx",pipeline="shop/crm"} 1
+                outbox_relay_webhook_attempts_total{destination="crm",outcome="delivered",pipeline="shop/crm"} 2
+                outbox_relay_webhook_attempts_total{destination="crm",outcome="other",pipeline="shop/crm"} 1
 
                 """)
     }

@@ -16,7 +16,8 @@ extension ValueFormat where Value == [String] {
 
     private static func checkSecret(_ secret: String) throws(MalformedValue) {
         guard !secret.hasPrefix("whpk_") else {
-            throw MalformedValue("holds a public key (`whpk_`), which is for the receiver: the relay signs with `whsk_`")
+            throw MalformedValue(
+                "holds a public key (`whpk_`), which is for the receiver: the relay signs with `whsk_`")
         }
         let isShared = secret.hasPrefix("whsec_")
         guard isShared || secret.hasPrefix("whsk_") else {

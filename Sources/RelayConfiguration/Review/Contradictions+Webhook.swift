@@ -26,7 +26,8 @@ extension Contradictions {
     private static func tls(_ destination: DestinationSettings, _ review: SettingsReview) -> [ConfigurationProblem] {
         let webhook = destination.webhook
         let urls = [destination.url, webhook.oauth?.tokenURL ?? ""].map { $0.lowercased() }
-        let isPlain = review.isSound([url, Table.oauthTokenURL.variable], destination)
+        let isPlain =
+            review.isSound([url, Table.oauthTokenURL.variable], destination)
             && !urls.contains { $0.hasPrefix("https:") }
         let options = [Table.tlsCA.variable, Table.tlsCertificate.variable, Table.tlsKey.variable]
         return options.flatMap { option in

@@ -24,7 +24,7 @@ extension MongoStateStore {
             return try finish(written, settlement, after: state, writer)
         } catch {
             // What is stored now is not known; until it was read, nothing is written.
-            self.writer.withLock { $0 = nil }
+            if (error as? RelayError)?.code != .fenced { self.writer.withLock { $0 = nil } }
             throw error
         }
     }

@@ -6,7 +6,7 @@ import RelayCore
 /// It opens when, without a delivery in between, ten keys failed, or the endpoint could not be reached five times; when
 /// nine tenths of the last fifty events failed; and, as `refusing`, when twenty keys in a row were refused for good,
 /// which is what a bad deployment looks like. A single key cannot open it. While it is open, one probe at a time finds
-/// out whether the endpoint is back: after a second, then after twice as long each time, up to half a minute.
+/// out whether the endpoint is back: after a second, then after twice as long each time, up to five seconds.
 struct CircuitBreaker: Sendable {
     /// What may begin now.
     enum Permission: Sendable, Equatable {
@@ -29,7 +29,7 @@ struct CircuitBreaker: Sendable {
     static let window = 50
     static let windowFailures = 45
     static let firstProbe: Int64 = 1000
-    static let longestProbe: Int64 = 30_000
+    static let longestProbe: Int64 = 5000
 
     private(set) var state = BreakerState.closed
     /// Why it is open, for people.
@@ -76,7 +76,7 @@ struct CircuitBreaker: Sendable {
     /// An attempt failed in a way that may pass.
     /// - Parameters:
     ///   - isUnreachable: the endpoint could not even be reached.
-    ///   - isFresh: the event had not been parked: the retries of a few broken keys say nothing of the endpoint.
+    ///   - isFresh: the event's first attempt: the retries of a few broken keys say nothing of the endpoint.
     mutating func failed(
         _ key: EventKey, isUnreachable: Bool, isFresh: Bool, isProbe: Bool, reason: String, at now: Int64
     ) -> Change {

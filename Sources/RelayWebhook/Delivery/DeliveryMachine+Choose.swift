@@ -66,6 +66,7 @@ extension DeliveryMachine {
             return head.event
         }
         return Assignment(
-            keys: keys, events: events, redelivery: redelivery, isProbe: isProbe, isParked: isParked, began: now)
+            keys: keys, events: events, redelivery: redelivery, isProbe: isProbe, isParked: isParked, began: now,
+            stoppedBefore: stopped(at: now))
     }
 }

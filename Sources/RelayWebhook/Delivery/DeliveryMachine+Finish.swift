@@ -9,7 +9,7 @@ extension DeliveryMachine {
         note(assignment, result, now)
         for key in assignment.keys {
             guard lines[key]?.head != nil else { continue }
-            if result.verdict != .cancelled, result.verdict != .delivered { count(key, assignment, now) }
+            if result.verdict != .cancelled, result.verdict != .delivered { count(key, assignment) }
             switch result.verdict {
             case .delivered: delivered(key, now)
             case .retry: failed(key, result, now)
@@ -35,7 +35,8 @@ extension DeliveryMachine {
             if change == .none { giveUpRefused(before: .max, now) }
         case .retry:
             change = breaker.failed(
-                key, isUnreachable: result.isEndpointFailure, isFresh: !assignment.isParked,
+                key, isUnreachable: result.isEndpointFailure,
+                isFresh: !assignment.isParked && lines[key]?.attempts == 0,
                 isProbe: assignment.isProbe, reason: result.message, at: now.uptime)
         case .wait(let time):
             change = breaker.answered()
@@ -81,12 +82,12 @@ extension DeliveryMachine {
         waiting = []
     }
 
-    private mutating func count(_ key: EventKey, _ assignment: Assignment, _ now: Moment) {
+    private mutating func count(_ key: EventKey, _ assignment: Assignment) {
         lines[key]!.attempts += 1
         lines[key]!.lastAttempt = assignment.began.unix
         guard lines[key]!.firstAttempt == nil else { return }
         lines[key]!.firstAttempt = assignment.began.unix
-        lines[key]!.stoppedBefore = stopped(at: now)
+        lines[key]!.stoppedBefore = assignment.stoppedBefore
     }
 
     // MARK: - What follows for a key
@@ -112,7 +113,10 @@ extension DeliveryMachine {
             reschedule(key, due: now.unix + min(wait, left(key, now)))
         } else {
             waiting.insert(key)
-            lines[key]!.phase = .held(due: now.uptime + min(wait, left(key, now)), since: now.uptime)
+            // From its first failure on: short waits one after the other are no reason to stay in memory for ever.
+            let since = lines[key]!.failingSince ?? now.uptime
+            lines[key]!.failingSince = since
+            lines[key]!.phase = .held(due: now.uptime + min(wait, left(key, now)), since: since)
         }
     }
 
@@ -213,10 +217,10 @@ extension DeliveryMachine {
         for key in waiting {
             switch lines[key]!.phase {
             case .held(let due, let since):
-                if due <= now.uptime {
+                if now.uptime - since >= Self.holdTime || isFull {
+                    park(line: key, due: due == .max ? now.unix : now.unix + max(0, due - now.uptime), now: now)
+                } else if due <= now.uptime {
                     ready(key)
-                } else if now.uptime - since >= Self.holdTime || isFull {
-                    park(line: key, due: due == .max ? now.unix : now.unix + due - now.uptime, now: now)
                 }
             default: break
             }

@@ -48,6 +48,8 @@ struct KeyLine: Sendable {
     /// When the first of them began, in Unix milliseconds, and how long the destination had been stopped by then.
     var firstAttempt: Int64?
     var stoppedBefore: Int64 = 0
+    /// Uptime of the first event's first failure since it is in memory.
+    var failingSince: Int64?
     /// Since when it is parked, in Unix milliseconds.
     var parkedSince: Int64 = 0
     /// Whether the first event was refused while everything was: the next refusal counts for itself.
@@ -77,6 +79,7 @@ struct KeyLine: Sendable {
     mutating func beginNext() {
         attempts = 0
         firstAttempt = nil
+        failingSince = nil
         wasRefusedWithAll = false
         refusal = nil
     }
@@ -91,4 +94,6 @@ struct Assignment: Sendable {
     /// Whether its events were read from the park.
     var isParked: Bool
     var began: Moment
+    /// How long the destination had been stopped by then, in milliseconds.
+    var stoppedBefore: Int64
 }

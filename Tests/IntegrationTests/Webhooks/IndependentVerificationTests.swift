@@ -171,7 +171,7 @@ extension Integration.Webhooks {
                 ),
                 (structured, "elsewhere", "no such format", { _ in }),
                 (elsewhere, "cloudevents", "the source /other", { _ in }),
-                (binary, "cloudevents-binary", "no source", { $0.headers.remove(name: "ce-source") }),
+                (binary, "cloudevents-binary", "'source'", { $0.headers.remove(name: "ce-source") }),
                 (
                     binary, "cloudevents-binary", "altered: type",
                     {

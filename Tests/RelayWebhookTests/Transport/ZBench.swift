@@ -17,13 +17,13 @@ struct ZBench {
         "traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
     ]
     static func loop(_ name: String, _ n: Int, seconds: Double = 3, _ op: @escaping @Sendable () async throws -> Void) async throws -> Double {
-        var u0 = rusage(); getrusage(RUSAGE_SELF, &u0)
+        var u0 = rusage(); getrusage(RUSAGE_SELF.rawValue == 0 ? 0 : 0, &u0)
         let total = try await withThrowingTaskGroup(of: Int.self) { group in
             let end = ContinuousClock.now + .seconds(seconds)
             for _ in 0..<n { group.addTask { var c = 0; while ContinuousClock.now < end { try await op(); c += 1 }; return c } }
             return try await group.reduce(0, +)
         }
-        var u1 = rusage(); getrusage(RUSAGE_SELF, &u1)
+        var u1 = rusage(); getrusage(RUSAGE_SELF.rawValue == 0 ? 0 : 0, &u1)
         func us(_ a: timeval, _ b: timeval) -> Double { Double(b.tv_sec - a.tv_sec) * 1e6 + Double(b.tv_usec - a.tv_usec) }
         print("BENCH   n=\(n) \(name): \(Int(Double(total) / seconds))/s, CPU/request user \(Int(us(u0.ru_utime, u1.ru_utime) / Double(total))) sys \(Int(us(u0.ru_stime, u1.ru_stime) / Double(total))) us")
         return Double(total) / seconds
