@@ -1,60 +1,62 @@
 /// What of an event has no room in its document, cut into documents of its own: an event near 16 MiB is stored like
 /// any other.
+///
+/// Chunks are written before the transaction that makes an event refer to them, since a transaction has to fit into
+/// a part of the server's cache. Each attempt writes a set of its own; sets that nothing refers to are found by upkeep.
 struct EventChunks: Sendable {
-    /// Whose chunks they are.
-    enum Owner: String, Sendable {
-        case parked = "parked"
-        case deadLetter = "dead-letter"
-    }
-
     /// The largest chunk, in bytes.
     static let size = 8 << 20
 
     let pipeline: String
-    let owner: Owner
-    /// Position and hash of a parked event; number and 0 of a dead letter.
-    let number: Int64
-    let hash: Int64
+    /// The set's random UUID.
+    let set: [UInt8]
     /// How many there are.
     let count: Int
 
-    /// How many chunks so many bytes make.
-    static func count(_ bytes: Int) -> Int { (bytes + size - 1) / size }
-
-    /// The chunks of a stored event; nil when it has none.
-    static func of(_ view: BSONView, _ owner: Owner, _ pipeline: String) throws -> EventChunks? {
-        guard let count = try view.value("chunks")?.int32, let id = try view.value("_id")?.document else { return nil }
-        return EventChunks(
-            pipeline: pipeline, owner: owner, number: try id.value("n")?.int64 ?? 0,
-            hash: try id.value("h")?.int64 ?? 0, count: Int(count))
+    /// A new set for so many bytes.
+    init(pipeline: String, bytes: Int) {
+        self.pipeline = pipeline
+        var random = SystemRandomNumberGenerator()
+        set = (0..<16).map { _ in UInt8.random(in: 0 ... .max, using: &random) }
+        count = (bytes + Self.size - 1) / Self.size
     }
 
-    /// The documents that hold `bytes`, one after another.
-    func documents(_ bytes: [UInt8]) -> [BSONDocument] {
+    /// The chunks that a stored event refers to; nil when it has none.
+    init?(_ view: BSONView, pipeline: String) throws {
+        guard let chunks = try view.value("chunks")?.document, let set = try chunks.value("s")?.binary?.bytes,
+            let count = try chunks.value("n")?.integral, count > 0, count < 1 << 16
+        else { return nil }
+        self.pipeline = pipeline
+        self.set = Array(set)
+        self.count = Int(count)
+    }
+
+    /// What an event's document says of them.
+    var reference: BSONDocument { ["s": .binary(set, subtype: 4), "n": .integer(count)] }
+
+    /// The documents that hold `bytes`.
+    /// - Parameters:
+    ///   - owner: the event's document will have this `_id`, in this collection.
+    ///   - now: the time, in Unix milliseconds.
+    func documents(
+        _ bytes: [UInt8], for owner: BSONValue, in collection: StateCollection, now: Int64
+    ) -> [BSONDocument] {
         (0..<count).map { index in
-            var writer = BSONWriter(capacity: min(Self.size, bytes.count) + 256)
-            writer.append("_id", document: id(index))
-            writer.append("data", binary: bytes[index * Self.size..<min((index + 1) * Self.size, bytes.count)])
+            let part = bytes[index * Self.size..<min((index + 1) * Self.size, bytes.count)]
+            var writer = BSONWriter(capacity: part.count + 256)
+            writer.append("_id", id(index))
+            writer.append("of", ["in": collection.bson, "id": owner])
+            writer.append("at", date: now)
+            writer.append("data", binary: part)
             return writer.finish()
         }
     }
 
     /// The chunks' identities.
-    var ids: [BSONValue] { (0..<count).map { .document(id($0)) } }
+    var ids: [BSONValue] { (0..<count).map(id) }
 
-    /// What finds the chunks in their order, one at a time.
-    var find: BSONDocument {
-        [
-            "find": StateCollection.chunks.bson, "filter": ["_id": ["$in": .array(ids)]], "sort": ["_id": 1],
-            "batchSize": 1,
-        ]
-    }
-
-    private func id(_ index: Int) -> BSONDocument {
-        [
-            "p": .string(pipeline), "c": .string(owner.rawValue), "n": .int64(number), "h": .int64(hash),
-            "i": .integer(index),
-        ]
+    private func id(_ index: Int) -> BSONValue {
+        ["p": .string(pipeline), "s": .binary(set, subtype: 4), "i": .integer(index)]
     }
 }
 
@@ -63,7 +65,11 @@ extension MongoConnection {
     func document(of chunks: EventChunks, on database: String) throws -> BSONDocument {
         var bytes: [UInt8] = []
         var found = 0
-        _ = try all(chunks.find, on: database) { view in
+        let command: BSONDocument = [
+            "find": StateCollection.chunks.bson, "filter": ["_id": ["$in": .array(chunks.ids)]], "sort": ["_id": 1],
+            "batchSize": 1,
+        ]
+        _ = try all(command, on: database) { view in
             guard let part = try view.value("data")?.binary?.bytes else { return }
             bytes.append(contentsOf: part)
             found += 1

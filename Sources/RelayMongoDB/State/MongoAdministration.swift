@@ -32,7 +32,7 @@ public struct MongoAdministration: DestinationAdministration {
         let command = queries.deadLetter(id)
         return try await call("reading a dead letter") { connection in
             guard let found = try connection.first(command, on: database) else { return nil }
-            let chunks = try found.withView { try EventChunks.of($0, .deadLetter, pipeline) }
+            let chunks = try found.withView { try EventChunks($0, pipeline: pipeline) }
             let large = try chunks.map { try connection.document(of: $0, on: database) }
             return found.summary(of: pipeline, with: large ?? [:])
         }
@@ -135,10 +135,13 @@ extension StateQueries {
     /// The newest dead letters, without what may be large.
     package func deadLetters(limit: Int, includingResolved: Bool) -> BSONDocument {
         let projection: BSONValue = ["document": 0, "documentText": 0, "payload": 0, "headers": 0]
-        let filter: BSONDocument = includingResolved ? ["_id.p": name] : ["_id.p": name, "state": "dead"]
+        let filter: BSONDocument =
+            includingResolved
+            ? ["_id": ["$gt": ["p": name], "$lt": ["p": name, "n": Self.greatest]]] : ["_id.p": name, "state": "dead"]
         return [
-            "find": StateCollection.deadLetters.bson, "filter": .document(filter), "sort": ["_id.n": -1],
-            "limit": .integer(limit), "projection": projection,
+            "find": StateCollection.deadLetters.bson, "filter": .document(filter),
+            "sort": includingResolved ? ["_id": -1] : ["_id.n": -1], "limit": .integer(limit),
+            "projection": projection,
         ]
     }
 

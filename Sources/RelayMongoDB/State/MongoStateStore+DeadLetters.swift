@@ -16,7 +16,7 @@ extension MongoStateStore {
             let command = queries.waitingDeadLetters(Array(part)).appending("readConcern", readConcern)
             letters += try await call(reads, doing: "reading dead letters") { connection in
                 let found = try connection.all(command, on: database) { view in
-                    (try BSONDocument(copying: view), try EventChunks.of(view, .deadLetter, pipeline))
+                    (try BSONDocument(copying: view), try EventChunks(view, pipeline: pipeline))
                 }
                 return try found.map { document, chunks in
                     let large = try chunks.map { try connection.document(of: $0, on: database) }

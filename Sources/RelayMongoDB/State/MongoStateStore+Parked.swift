@@ -75,14 +75,11 @@ extension MongoStateStore {
     public func settledBeyond(_ position: Int64) async throws -> Set<String> {
         let (database, pipeline) = (database, options.pipeline)
         var ids: Set<String> = []
-        for (query, owner) in [
-            (queries.parkedBeyond(position), EventChunks.Owner.parked),
-            (queries.deadLettersBeyond(position), .deadLetter),
-        ] {
+        for query in [queries.parkedBeyond(position), queries.deadLettersBeyond(position)] {
             let command = query.appending("readConcern", readConcern)
             let found = try await call(reads, doing: "looking for what is settled already") { connection in
                 let found = try connection.all(command, on: database) { view in
-                    (try view.value("eventId").flatMap(StoredEvent.text), try EventChunks.of(view, owner, pipeline))
+                    (try view.value("eventId").flatMap(StoredEvent.text), try EventChunks(view, pipeline: pipeline))
                 }
                 return try found.compactMap { id, chunks in
                     if let id { return id }
@@ -125,7 +122,7 @@ enum StoredKey {
     }
 
     static func event(_ view: BSONView, key: EventKey, pipeline: String) throws -> Event {
-        guard let chunks = try EventChunks.of(view, .parked, pipeline) else {
+        guard let chunks = try EventChunks(view, pipeline: pipeline) else {
             return .whole(try event(view, key: key, large: nil))
         }
         return .inParts(try BSONDocument(copying: view), chunks)

@@ -12,13 +12,8 @@ extension MongoStateStore {
         let database = database
         do {
             let written = try await call(data, doing: "writing the state of \(options.pipeline)") { connection in
-                if SettlementWriter.isPlain(settlement) {
-                    return try connection.writePlain(fence, on: database)
-                }
-                return try connection.writeWhole(
-                    SettlementWriter(
-                        settlement: settlement, pipeline: fence.pipeline, database: database,
-                        lastDeadLetter: writer.lastDeadLetter, large: writer.large), fence, on: database)
+                if SettlementCommands.isPlain(settlement) { return try connection.writePlain(fence, on: database) }
+                return try connection.writeWhole(settlement, after: writer, fence, on: database)
             }
             note(written.time)
             return try finish(written, settlement, after: state, writer)
@@ -45,7 +40,7 @@ extension MongoStateStore {
         self.writer.withLock {
             $0 = writer
             $0?.revision = next.revision
-            $0?.lastDeadLetter += written.changes.deadLetters
+            $0?.lastDeadLetter += Int64(settlement.deadLetters.count)
             $0?.large += written.changes.large
         }
         return next
@@ -56,7 +51,7 @@ extension MongoStateStore {
 struct WrittenSettlement: Sendable {
     /// Some fields of the checkpoint's document.
     var document: BSONDocument
-    var changes = SettlementWriter.Changes()
+    var changes = SettlementCommands.Changes()
     /// When it was written, on the cluster's clock.
     var time: BSONTimestamp?
 }
@@ -91,7 +86,7 @@ struct Fence: Sendable {
     }
 
     /// The command.
-    func command(_ changes: SettlementWriter.Changes = .init()) -> BSONDocument {
+    func command(_ changes: SettlementCommands.Changes = .init()) -> BSONDocument {
         var counters: [(String, BSONValue)] = [("revision", .int64(1))]
         for (name, change) in [
             ("parkedKeys", changes.keys), ("parkedEvents", changes.events), ("largeEvents", changes.large),
@@ -134,15 +129,33 @@ extension MongoConnection {
         return WrittenSettlement(document: document, time: reply["operationTime"]?.timestamp)
     }
 
-    /// Any other is a transaction; what breaks it without a commit is tried again a few times.
-    fileprivate func writeWhole(_ writer: SettlementWriter, _ fence: Fence, on database: String) throws
+    /// Any other is a transaction.
+    fileprivate func writeWhole(
+        _ settlement: Settlement, after writer: MongoStateStore.Writer, _ fence: Fence, on database: String
+    ) throws -> WrittenSettlement {
+        var largestField = SettlementCommands.largestField(of: settlement)
+        while true {
+            do {
+                let commands = try SettlementCommands(
+                    settlement, after: writer, pipeline: fence.pipeline, database: database, largestField: largestField
+                ) { try write($0.appending("writeConcern", MongoStateStore.majority), on: database) }
+                return try retrying(commands, fence, on: database)
+            } catch let failure as MongoFailure where failure.isTooLargeForCache && largestField > 512 {
+                // A small server, or very many events: only what identifies them is left in the transaction.
+                largestField = 512
+            }
+        }
+    }
+
+    /// What breaks a transaction without a commit is tried again a few times.
+    private func retrying(_ commands: SettlementCommands, _ fence: Fence, on database: String) throws
         -> WrittenSettlement
     {
         let end = ContinuousClock.now + .seconds(5)
         var pause = 0.005
         while true {
             do {
-                return try transaction(writer, fence, on: database)
+                return try transaction(commands, fence, on: database)
             } catch let failure as MongoFailure where failure.isTransient && ContinuousClock.now < end {
                 try Task.checkCancellation()
                 // The thread is this connection's own.
@@ -152,14 +165,14 @@ extension MongoConnection {
         }
     }
 
-    private func transaction(_ writer: SettlementWriter, _ fence: Fence, on database: String) throws
+    private func transaction(_ commands: SettlementCommands, _ fence: Fence, on database: String) throws
         -> WrittenSettlement
     {
         try startTransaction()
-        let changes: SettlementWriter.Changes
+        let changes: SettlementCommands.Changes
         let document: BSONDocument?
         do {
-            changes = try writer.write(on: self)
+            changes = try commands.send(on: self)
             // Last, so that its lock is held for the moment until the commit and no longer.
             document = try write(fence.command(changes), on: database, inSession: true)["value"]?.document
         } catch {

@@ -24,6 +24,8 @@ extension MongoStateStore {
         var grant: LeaseGrant
         var session: [UInt8]
         var document: BSONDocument
+        /// The id of the newest dead letter.
+        var lastDeadLetter: Int64
 
         func finish(_ store: MongoStateStore) async throws -> StoredState {
             // Its transaction, if one is open, holds documents that this term will want to write.
@@ -32,7 +34,7 @@ extension MongoStateStore {
             store.writer.withLock {
                 $0 = Writer(
                     grant: grant, session: session, revision: state.revision,
-                    lastDeadLetter: document["lastDeadLetter"]?.int64 ?? 0, large: document["largeEvents"]?.int64 ?? 0)
+                    lastDeadLetter: lastDeadLetter, large: document["largeEvents"]?.int64 ?? 0)
             }
             return state
         }
@@ -40,7 +42,7 @@ extension MongoStateStore {
 
     /// Names this grant and a new session as the only writer. Nil when another transaction holds the document.
     private func fence(_ grant: LeaseGrant) async throws -> Taken? {
-        let (database, name) = (database, pipeline)
+        let (database, name, queries) = (database, pipeline, queries)
         writer.withLock { $0 = nil }
         let (taken, time) = try await call(data, doing: "taking over the checkpoint of \(options.pipeline)") {
             connection -> (Taken?, BSONTimestamp?) in
@@ -69,7 +71,12 @@ extension MongoStateStore {
                 guard let document = reply["value"]?.document else {
                     throw try connection.whyNotTaken(name, on: database)
                 }
-                return (Taken(grant: grant, session: session, document: document), reply["operationTime"]?.timestamp)
+                // Looked for, since the checkpoint may have been restored from a backup.
+                let last = try connection.first(queries.newestDeadLetter(), on: database)?[path: "_id.n"]?.int64
+                let taken = Taken(
+                    grant: grant, session: session, document: document,
+                    lastDeadLetter: max(document["lastDeadLetter"]?.int64 ?? 0, last ?? 0))
+                return (taken, reply["operationTime"]?.timestamp)
             } catch let failure as MongoFailure where failure.isLocked {
                 return (nil, nil)
             }

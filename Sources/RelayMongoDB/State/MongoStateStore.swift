@@ -89,10 +89,23 @@ public final class MongoStateStore: SettlementStore {
         _ connection: MongoConnection, doing what: String, within limit: Duration? = nil,
         _ body: @escaping @Sendable (isolated MongoConnection) throws -> Answer
     ) async throws -> Answer {
+        let hasEnded = Ended()
+        defer { hasEnded.set() }
+        // More than once: what the driver itself tries again waits for the same server.
+        @Sendable func breakOff() {
+            connection.interrupt()
+            Task {
+                while true {
+                    try await Task.sleep(for: .milliseconds(100))
+                    if hasEnded.isSet { return }
+                    connection.interrupt()
+                }
+            }
+        }
         let timer = limit.map { limit in
             Task {
                 try await Task.sleep(for: limit)
-                connection.interrupt()
+                breakOff()
             }
         }
         defer { timer?.cancel() }
@@ -100,7 +113,7 @@ public final class MongoStateStore: SettlementStore {
             return try await withTaskCancellationHandler {
                 try await connection.perform(body)
             } onCancel: {
-                connection.interrupt()
+                breakOff()
             }
         } catch {
             throw StateFailure.described(error, doing: what, database: database)
@@ -129,4 +142,11 @@ public final class MongoStateStore: SettlementStore {
     }
 
     static let majority: BSONValue = ["w": "majority", "wtimeout": 10_000]
+}
+
+/// Whether a call has ended, for whoever wants to break it off.
+private final class Ended: Sendable {
+    private let value = Atomic(false)
+    var isSet: Bool { value.load(ordering: .acquiring) }
+    func set() { value.store(true, ordering: .releasing) }
 }

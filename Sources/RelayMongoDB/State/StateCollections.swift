@@ -14,7 +14,7 @@ package enum StateCollection: String, Sendable, CaseIterable {
     case deadLetters = "outbox_relay_dead_letters"
     /// What commands have asked for: `{_id, p: pipeline, kind, state, createdAt, …}`.
     case requests = "outbox_relay_requests"
-    /// What of an event has no room in its document: `{_id: {p: pipeline, c: owner, n, h, i: number}, data}`.
+    /// What of an event has no room in its document: `{_id: {p: pipeline, s: set, i: number}, of, at, data}`.
     case chunks = "outbox_relay_chunks"
 
     /// The collection's name in a command.

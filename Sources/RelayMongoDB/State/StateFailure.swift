@@ -43,10 +43,13 @@ extension MongoFailure {
     static let namespaceExists = 48
     static let maxTimeExpired = 50
     static let writeConflict = 112
-    static let interrupted = 11601
+    static let tooLargeForCache = 388
 
     /// Whether the transaction that it broke was surely not committed and may be tried again.
     var isTransient: Bool { labels.contains("TransientTransactionError") }
+
+    /// Whether the server's cache cannot hold what a transaction changes. Servers before 6.0.5 call it a conflict.
+    var isTooLargeForCache: Bool { isFromServer && [Self.tooLargeForCache, Self.writeConflict].contains(code) }
 
     /// Whether somebody else's open transaction holds the document.
     var isLocked: Bool {

@@ -35,9 +35,9 @@ package struct StateQueries: Sendable {
     /// Since when the key that is parked longest is.
     package func oldestKey() -> BSONDocument { firstKey(by: "since") }
 
-    /// Identities and sizes of a key's first events.
+    /// The sizes of a key's first events, in bytes.
     package func sizes(of key: EventKey, limit: Int) -> BSONDocument {
-        events(of: key, limit: limit).appending("projection", ["_id": 1, "size": 1])
+        events(of: key, limit: limit).appending("projection", ["_id": 0, "size": 1])
     }
 
     /// A key's first events.
@@ -84,6 +84,15 @@ package struct StateQueries: Sendable {
         ["count": StateCollection.deadLetters.bson, "query": ["_id.p": name, "state": "dead"]]
     }
 
+    /// The newest dead letter of all.
+    package func newestDeadLetter() -> BSONDocument {
+        [
+            "find": StateCollection.deadLetters.bson,
+            "filter": ["_id": ["$gt": ["p": name], "$lt": ["p": name, "n": Self.greatest]]], "sort": ["_id": -1],
+            "limit": 1, "singleBatch": true, "projection": ["_id": 1],
+        ]
+    }
+
     /// Requests that were not carried out yet, oldest first.
     package func openRequests(limit: Int) -> BSONDocument {
         [
@@ -112,5 +121,5 @@ package struct StateQueries: Sendable {
         ]
     }
 
-    private static let greatest = BSONValue.other(.maxKey, [])
+    static let greatest = BSONValue.other(.maxKey, [])
 }

@@ -2,8 +2,12 @@ import RelayCore
 
 /// A dead letter as a document.
 enum StoredDeadLetterDocument {
-    /// The document of a new one, and what of the event has no room in it.
-    static func make(_ letter: NewDeadLetter, id: BSONValue, now: Int64) -> (BSONDocument, rest: [UInt8]?) {
+    /// The document of a new one.
+    /// - Parameter chunks: stores what of the event has no room in it, and says how to find that.
+    static func make(
+        _ letter: NewDeadLetter, id: BSONValue, now: Int64, largestField: Int,
+        chunks: ([UInt8]) throws -> BSONDocument
+    ) throws -> BSONDocument {
         var writer = BSONWriter(capacity: min(letter.event.byteCount, 1 << 20) + 1024)
         writer.append("_id", id)
         writer.append("state", string: DeadLetterState.dead.rawValue)
@@ -16,9 +20,9 @@ enum StoredDeadLetterDocument {
         if let time = letter.lastAttempt { writer.append("lastAttemptAt", date: time) }
         writer.append("createdAt", date: now)
         writer.append("position", int64: letter.event.position)
-        let rest = StoredEvent.append(letter.event, to: &writer)
-        if let rest { writer.append("chunks", int32: Int32(EventChunks.count(rest.count))) }
-        return (writer.finish(), rest)
+        let rest = StoredEvent.append(letter.event, to: &writer, largestField: largestField)
+        if let rest { writer.append("chunks", document: try chunks(rest)) }
+        return writer.finish()
     }
 
     /// What a redelivery needs of one: the document it was made of, where that was kept, else the event, where it was

@@ -8,9 +8,11 @@ enum StoredEvent {
     /// The largest field that is kept in the document itself, in bytes: ten of them fit into 16 MiB.
     static let largestField = 1 << 20
 
-    /// Appends the fields of `event`.
+    /// Appends the fields of `event`, but for those larger than `largestField`.
     /// - Returns: the fields that are too large, as the bytes of a document of their own; nil when there are none.
-    static func append(_ event: EventReference, to writer: inout BSONWriter) -> [UInt8]? {
+    static func append(
+        _ event: EventReference, to writer: inout BSONWriter, largestField: Int = largestField
+    ) -> [UInt8]? {
         let record = event.record
         var large: BSONWriter?
         for name in names {
@@ -18,7 +20,7 @@ enum StoredEvent {
             let isBinary = name == "document" || (name == "payload" && record.payloadIsBinary)
             if bytes.count <= largestField {
                 writer.append(name, event: bytes, isBinary: isBinary)
-            } else if name != "documentText" {
+            } else if name != "documentText" || record.document == .none {
                 // A large text is made anew of the document, when a person wants to see it.
                 var others = large.take() ?? BSONWriter(capacity: bytes.count + 1024)
                 others.append(name, event: bytes, isBinary: isBinary)

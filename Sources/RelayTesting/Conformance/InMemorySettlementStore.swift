@@ -30,11 +30,12 @@ package final class InMemorySettlementStore: SettlementStore {
     }
 
     let state = Mutex(State())
-    /// Whether a late write may still land after ``load(_:)``, as long as nothing was written since: PostgreSQL's may.
+    /// Whether a late write may still land after ``load(_:)``, as long as nothing was written since. PostgreSQL's may,
+    /// MongoDB's may not: it belongs to another session.
     package let lateWritesOutliveLoads: Bool
 
     /// An empty store.
-    package init(lateWritesOutliveLoads: Bool = true) { self.lateWritesOutliveLoads = lateWritesOutliveLoads }
+    package init(lateWritesOutliveLoads: Bool = false) { self.lateWritesOutliveLoads = lateWritesOutliveLoads }
 
     // MARK: - For tests
 

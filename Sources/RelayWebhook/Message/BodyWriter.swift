@@ -17,16 +17,28 @@ struct BodyWriter {
 
     /// Appends a member of an object that is not its first: `,"name":"text"`.
     mutating func append(member name: StaticString, _ text: UnsafeRawBufferPointer) {
+        guard JSONEscape.firstSpecial(in: text) == nil else {
+            append(",\"")
+            append(name)
+            append("\":")
+            append(string: text)
+            return
+        }
+        // One write for all pieces: there are a dozen members to an event.
         let nameCount = name.utf8CodeUnitCount
-        buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: nameCount + 4) { room in
+        let count = nameCount + text.count + 6
+        buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: count) { room in
+            let out = room.baseAddress!
             room[0] = UInt8(ascii: ",")
             room[1] = UInt8(ascii: "\"")
-            (room.baseAddress! + 2).copyMemory(from: name.utf8Start, byteCount: nameCount)
+            (out + 2).copyMemory(from: name.utf8Start, byteCount: nameCount)
             room[nameCount + 2] = UInt8(ascii: "\"")
             room[nameCount + 3] = UInt8(ascii: ":")
-            return nameCount + 4
+            room[nameCount + 4] = UInt8(ascii: "\"")
+            if let start = text.baseAddress { (out + nameCount + 5).copyMemory(from: start, byteCount: text.count) }
+            room[count - 1] = UInt8(ascii: "\"")
+            return count
         }
-        append(string: text)
     }
 
     /// Appends text as a JSON string.

@@ -75,7 +75,7 @@ extension Integration {
             try await withMongo { mongo in
                 let rig = MongoStoreRig(mongo, database: "state")
                 var leader = try await SettlementLeader.lead(rig.store())
-                try await mongo.failCommands(["commitTransaction"], times: 1, blocksFor: .seconds(25))
+                try await mongo.failCommands(["commitTransaction"], blocksFor: .seconds(14))
                 let stuck = leader
                 let began = ContinuousClock.now
                 let task = Task {
@@ -90,10 +90,10 @@ extension Integration {
                 let error = await #expect(throws: RelayError.self) { _ = try await task.value }
                 #expect(error?.isRetriable == true)
                 #expect(began.duration(to: .now) < .seconds(12), "broken off after \(began.duration(to: .now))")
+                try await mongo.healCommands()
                 try await leader.reload()
                 try leader.checkState(leader.state)
                 try await leader.settle(SettlementConformance.everything(1))
-                try await mongo.healCommands()
                 try await leader.compare(excluding: [])
             }
         }

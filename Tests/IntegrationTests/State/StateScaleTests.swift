@@ -45,6 +45,7 @@ extension Integration {
                 ("deadLettersBeyond", queries.deadLettersBeyond(290), 9),
                 ("waitingDeadLetters", queries.waitingDeadLetters([1, 2, 3, 299]), 4),
                 ("deadLetterCount", queries.deadLetterCount(), 0),
+                ("newestDeadLetter", queries.newestDeadLetter(), 1),
                 ("openRequests", queries.openRequests(limit: 10), 10),
                 ("waitingIDs", queries.waitingIDs(), 299),
                 ("deadLetters", queries.deadLetters(limit: 10, includingResolved: false), 10),

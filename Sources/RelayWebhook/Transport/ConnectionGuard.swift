@@ -1,0 +1,100 @@
+import NIOCore
+import NIOHTTP1
+
+/// What is known of a connection, for the exchanges over it; touched on its event loop only.
+final class ConnectionNote: @unchecked Sendable {
+    // @unchecked: see above; handlers, exchanges and their callbacks all run on the one loop of an endpoint.
+
+    /// Exchanges that were begun over it.
+    var exchanges = 0
+    /// Bytes, or for HTTP/2 parts, that came since the last one was begun.
+    var received = 0
+    /// Whether the final answer's headers are complete.
+    var isAnswered = false
+}
+
+/// Which connection wrote last; touched on the endpoint's event loop only.
+///
+/// async-http-client does not tell which connection it gave to a request. But it writes a request's head and then calls
+/// the request's delegate, in one go and on one loop.
+final class LoopNotes: @unchecked Sendable {
+    // @unchecked: see above.
+    var lastWriter: ConnectionNote?
+}
+
+/// Bounds what a receiver may send over an HTTP/1 connection; sits before the decoder, whose own bound is 2 MiB.
+final class InboundLimit: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+
+    /// Bytes of one answer's headers, those of 1xx answers before it included, and of an answer as a whole: headers,
+    /// chunk sizes, body and trailers.
+    static let mostHeaderBytes = 64 << 10
+    static let mostBytes = 256 << 10
+
+    private let note: ConnectionNote
+    private var hasFailed = false
+
+    init(_ note: ConnectionNote) { self.note = note }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        guard !hasFailed else { return }
+        note.received += unwrapInboundIn(data).readableBytes
+        context.fireChannelRead(data)
+        guard note.received > (note.isAnswered ? Self.mostBytes : Self.mostHeaderBytes) else { return }
+        hasFailed = true
+        context.fireErrorCaught(note.isAnswered ? TransportFault.answerTooLarge : TransportFault.headersTooLarge)
+        context.close(promise: nil)
+    }
+}
+
+/// Notes what goes over a connection, and sends a request's head and body in one packet instead of two; sits between
+/// the codec and async-http-client.
+final class ExchangeGuard: ChannelDuplexHandler {
+    typealias InboundIn = HTTPClientResponsePart
+    typealias InboundOut = HTTPClientResponsePart
+    typealias OutboundIn = HTTPClientRequestPart
+    typealias OutboundOut = HTTPClientRequestPart
+
+    private let note: ConnectionNote
+    private let notes: LoopNotes
+    /// Whether parts are expected: HTTP/1 counts bytes in ``InboundLimit``.
+    private let countsParts: Bool
+    private var holdsBack = false
+
+    init(_ note: ConnectionNote, _ notes: LoopNotes, countsParts: Bool) {
+        self.note = note
+        self.notes = notes
+        self.countsParts = countsParts
+    }
+
+    func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+        switch unwrapOutboundIn(data) {
+        case .head:
+            note.exchanges += 1
+            note.received = 0
+            note.isAnswered = false
+            notes.lastWriter = note
+            holdsBack = true
+        case .body: break
+        case .end: holdsBack = false
+        }
+        context.write(data, promise: promise)
+    }
+
+    func flush(context: ChannelHandlerContext) {
+        // A body that fills the channel's buffer has to go before the rest is asked for.
+        if holdsBack && context.channel.isWritable { return }
+        context.flush()
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        if holdsBack && !context.channel.isWritable { context.flush() }
+        context.fireChannelWritabilityChanged()
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        if case .head(let head) = unwrapInboundIn(data), head.status.code >= 200 { note.isAnswered = true }
+        if countsParts { note.received += 1 }
+        context.fireChannelRead(data)
+    }
+}

@@ -1,0 +1,4 @@
+import RelayCore
+extension WebhookTransport {
+    package func findings() async -> [Finding] { [] }
+}
