@@ -48,10 +48,7 @@ public final class WebhookDestination: Destination {
     }
 
     public func begin(after stored: StoredState, under grant: LeaseGrant) async throws {
-        if let old = state.withLock({ $0.pass.take() }) {
-            let (breaker, bucket, notBefore) = await old.end()
-            state.withLock { ($0.breaker, $0.bucket, $0.notBefore) = (breaker, bucket, notBefore) }
-        }
+        await abandon()
         let totals = try await store.parkedTotals()
         let settled = try await store.settledBeyond(stored.position)
         let (breaker, bucket, notBefore) = state.withLock { ($0.breaker, $0.bucket, $0.notBefore) }
@@ -84,14 +81,16 @@ public final class WebhookDestination: Destination {
     public func settle(_ stored: StoredState) async throws -> StoredState {
         guard let pass = state.withLock({ $0.pass }) else { return stored }
         var settled = try await pass.settle(within: options.settleTime)
-        let (breaker, bucket, notBefore) = await pass.end()
-        state.withLock {
-            ($0.breaker, $0.bucket, $0.notBefore) = (breaker, bucket, notBefore)
-            $0.pass = nil
-        }
+        await abandon()
         // What a person asked for in between is known to the caller.
         if settled.paused == nil { settled.paused = stored.paused }
         return settled
+    }
+
+    public func abandon() async {
+        guard let old = state.withLock({ $0.pass.take() }) else { return }
+        let (breaker, bucket, notBefore) = await old.end()
+        state.withLock { ($0.breaker, $0.bucket, $0.notBefore) = (breaker, bucket, notBefore) }
     }
 
     public var hasUnsettled: Bool { state.withLock { $0.pass }?.hasUnsettled ?? false }
@@ -102,10 +101,30 @@ public final class WebhookDestination: Destination {
         _ letters: [Int64], for request: RelayRequest, after stored: StoredState, under grant: LeaseGrant,
         decode: @Sendable ([UInt8]) throws -> EventBatch
     ) async throws -> Delivery {
-        let found = try await store.waitingDeadLetters(letters)
+        var state = stored
+        var count = 0
+        var failures: [String] = []
+        // In parts: letters are held whole, and each part is one transaction.
+        for part in letters.parts(of: Self.lettersAtOnce) {
+            let found = try await store.waitingDeadLetters(part)
+            failures += missing(part, found.map(\.id))
+            let events = try redeliverable(found, &failures, decode)
+            if events.isEmpty { continue }
+            count += events.count
+            state = try await write(after: state, under: grant) { machine in
+                machine.redeliver(events, redelivery: "retry", now: .now)
+            }
+        }
+        try await answer(request, count, "being delivered again", failures)
+        return Delivery(state: state, delivered: 0)
+    }
+
+    /// The events of dead letters: made anew of a document where that is kept, so that a corrected mapping counts.
+    private func redeliverable(
+        _ letters: [StoredDeadLetter], _ failures: inout [String], _ decode: @Sendable ([UInt8]) throws -> EventBatch
+    ) throws -> [(id: Int64, event: EventReference)] {
         var events: [(id: Int64, event: EventReference)] = []
-        var failures = missing(letters, found.map(\.id))
-        for letter in found {
+        for letter in letters {
             if let document = letter.document {
                 let batch = try decode(document)
                 if batch.records.first?.outcome == .event {
@@ -119,46 +138,50 @@ public final class WebhookDestination: Destination {
                 failures.append("\(letter.id): the event is not there any more")
             }
         }
-        let state = try await write(after: stored, under: grant) { [events] machine in
-            machine.redeliver(events, redelivery: "retry", now: .now)
-        } otherwise: { settlement in
-            var machine = DeliveryMachine(
-                limits: self.options.limits, after: stored, totals: ParkedTotals(), alreadySettled: [])
-            machine.redeliver(events, redelivery: "retry", now: .now)
-            settlement = machine.pending
-        }
-        try await answer(request, events.count, "being delivered again", failures)
-        return Delivery(state: state, delivered: 0)
+        return events
     }
+
+    /// Dead letters that are looked up, and changed, at once.
+    private static let lettersAtOnce = 100
 
     public func discard(
         _ letters: [Int64], for request: RelayRequest, under grant: LeaseGrant
     ) async throws -> Int {
-        let found = try await store.waitingDeadLetters(letters).map(\.id)
-        let stored = try await store.load(grant)
-        _ = try await write(after: stored, under: grant) { machine in
-            for id in found { machine.pending.resolved[id] = .discarded }
-        } otherwise: { settlement in
-            for id in found { settlement.resolved[id] = .discarded }
+        var stored: StoredState
+        if let pass = state.withLock({ $0.pass }) {
+            stored = try pass.current()
+        } else {
+            stored = try await store.load(grant)
         }
-        try await answer(request, found.count, "discarded", missing(letters, found))
-        return found.count
+        var count = 0
+        var failures: [String] = []
+        for part in letters.parts(of: Self.lettersAtOnce) {
+            let found = try await store.waitingDeadLetters(part).map(\.id)
+            failures += missing(part, found)
+            if found.isEmpty { continue }
+            count += found.count
+            stored = try await write(after: stored, under: grant) { machine in
+                for id in found { machine.pending.resolved[id] = .discarded }
+            }
+        }
+        try await answer(request, count, "discarded", failures)
+        return count
     }
 
     /// Writes with what the pass writes, or, while there is none, by itself.
     private func write(
-        after stored: StoredState, under grant: LeaseGrant, _ change: @Sendable (inout DeliveryMachine) -> Void,
-        otherwise: (inout Settlement) -> Void
+        after stored: StoredState, under grant: LeaseGrant, _ change: @Sendable (inout DeliveryMachine) -> Void
     ) async throws -> StoredState {
         if let pass = state.withLock({ $0.pass }) {
             try pass.change { change(&$0) }
             try await pass.awaitWrite()
             return try pass.current()
         }
-        var settlement = Settlement()
-        otherwise(&settlement)
-        if settlement.isEmpty { return stored }
-        return try await store.settle(settlement, after: stored, under: grant)
+        var machine = DeliveryMachine(
+            limits: options.limits, after: stored, totals: ParkedTotals(), alreadySettled: [])
+        change(&machine)
+        if machine.pending.isEmpty { return stored }
+        return try await store.settle(machine.pending, after: stored, under: grant)
     }
 
     private func missing(_ asked: [Int64], _ found: [Int64]) -> [String] {
@@ -185,5 +208,12 @@ extension WebhookOptions {
             events: max(2048, 4 * concurrency * eventsPerRequest), ordersByKey: ordersByKey,
             retry: RetryPolicy(
                 first: retryFirst.milliseconds, most: retryMax.milliseconds, limit: retryFor.milliseconds))
+    }
+}
+
+extension Array {
+    /// Consecutive parts of at most `count` elements.
+    fileprivate func parts(of count: Int) -> [[Element]] {
+        stride(from: 0, to: self.count, by: count).map { Array(self[$0..<Swift.min($0 + count, self.count)]) }
     }
 }

@@ -38,8 +38,9 @@ import Testing
         #expect(columns.allSatisfy { $0 == 7 })
     }
 
-    @Test func exampleOfTheEnvironment() throws {
-        let lines = try text("config/relay.env.example").split(separator: "\n")
+    @Test(arguments: [("relay.env.example", 20), ("relay-webhook.env.example", 15)])
+    func exampleOfTheEnvironment(name: String, least: Int) throws {
+        let lines = try text("config/" + name).split(separator: "\n")
         func variables(_ lines: [Substring]) -> [String: String] {
             var result: [String: String] = [:]
             for line in lines {
@@ -54,7 +55,7 @@ import Testing
         let commented = lines.filter { $0.hasPrefix("#") && $0.dropFirst().first?.isUppercase == true }.map {
             $0.dropFirst()
         }
-        #expect(commented.count > 20)
+        #expect(commented.count > least)
         #expect(problems(active.merging(variables(commented)) { $1 }).isEmpty)
     }
 
@@ -62,6 +63,7 @@ import Testing
         let path = Self.root + "/config/relay.yaml.example"
         #expect(problems([:], file: path).isEmpty)
         let settings = try RelaySettings.load(environment: [:], configFile: path)
-        #expect(settings.destinations.map(\.name) == ["ledger", "audit"])
+        #expect(settings.destinations.map(\.name) == ["ledger", "audit", "billing"])
+        #expect(settings.destinations[2].webhook.headers.count == 1)
     }
 }

@@ -26,6 +26,11 @@ import Testing
         ),
         ("postgres://h/db?sslpassword=hunter2", "postgres://h/db?sslpassword=***"),
         ("https://x.example/hook?tenant=hunter2&hunter2", "https://x.example/hook?tenant=***&***"),
+        (
+            "https://hooks.example/services/T024BE7LD/xoxb1Hunter2Hunter2Hunter2/events",
+            "https://hooks.example/services/T024BE7LD/***/events"
+        ),
+        ("https://x.example/2026/webhook-receiver/orders?a=b", "https://x.example/2026/webhook-receiver/orders?a=***"),
         ("host=h user=u password=hunter2 dbname=d", "host=h user=u password=*** dbname=d"),
         ("host=h password = 'hun\\' ter2' dbname=d", "host=h password =*** dbname=d"),
         ("password=hunter2 mongodb://a/db", "password=*** mongodb://a/db"),

@@ -34,7 +34,7 @@ import Testing
     @Test func everyOutcomeIsExplained() throws {
         let page = try String(contentsOf: Self.root.appendingPathComponent("docs/webhooks.md"), encoding: .utf8)
         let table = page.split(separator: "\n").filter { $0.hasPrefix("|") }
-        for outcome in AttemptResult.Outcome.allCases where ![.cancelled, .other].contains(outcome) {
+        for outcome in AttemptResult.Outcome.allCases where outcome != .cancelled {
             #expect(table.contains { $0.hasSuffix("| `\(outcome.rawValue)` |") }, "\(outcome.rawValue)")
         }
     }

@@ -41,14 +41,28 @@ public enum Redaction {
         guard !location.contains("@"), query?.contains("@") != true else {
             return scheme + credentials + mask
         }
-        guard let query else { return scheme + credentials + location }
         let isWeb = text.lowercased().hasPrefix("http")
+        let shown = isWeb ? maskingTokens(location) : String(location)
+        guard let query else { return scheme + credentials + shown }
         let pairs = query.split(separator: "&", omittingEmptySubsequences: false).map { pair -> String in
             let (name, value) = pair.splitOnce(at: "=")
             guard value != nil else { return isWeb ? mask : String(pair) }
             return isWeb || isSensitive(String(name)) ? "\(name)=\(mask)" : String(pair)
         }
-        return scheme + credentials + location + "?" + pairs.joined(separator: "&")
+        return scheme + credentials + shown + "?" + pairs.joined(separator: "&")
+    }
+
+    /// Masks segments of a path that look made up by a machine: whoever knows the URLs of many webhooks may use them.
+    private static func maskingTokens(_ location: Substring) -> String {
+        var segments = location.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
+        for index in segments.indices.dropFirst() {
+            let bytes = segments[index].utf8
+            let isToken =
+                bytes.count >= 16 && bytes.contains(where: \.isDigit)
+                && bytes.contains { $0.isLowerCaseLetter || $0.isUpperCaseLetter }
+            if isToken { segments[index] = mask }
+        }
+        return segments.joined(separator: "/")
     }
 
     /// Masks `name=value` and `name='some value'` where the name tells of a secret, as in libpq's key-value form.

@@ -18,6 +18,9 @@ public protocol Destination: Sendable {
     /// Begins nothing more, waits for what is under way, and saves the checkpoint behind what is settled.
     func settle(_ state: StoredState) async throws -> StoredState
 
+    /// Breaks off and forgets what is under way: the stored state is read anew, and another pass begins there.
+    func abandon() async
+
     /// Whether events that were taken over are not settled yet.
     var hasUnsettled: Bool { get }
 
@@ -50,6 +53,7 @@ extension Destination {
     public func awaitRoom() async throws -> Bool { true }
     public func current(_ state: StoredState) throws -> StoredState { state }
     public func settle(_ state: StoredState) async throws -> StoredState { state }
+    public func abandon() async {}
     public var hasUnsettled: Bool { false }
 }
 

@@ -72,6 +72,8 @@ final class PipelineWorker {
             }
         } catch {
             reader.cancel()
+            // Before the stored state is read: nothing of this pass may be written behind that.
+            await parts.destination.abandon()
             _ = await reader.result
             throw error
         }

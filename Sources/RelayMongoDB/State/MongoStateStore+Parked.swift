@@ -35,10 +35,11 @@ extension MongoStateStore {
                 try $0.value("size")?.int64 ?? 0
             }
             var total: Int64 = 0
-            count = sizes.prefix {
-                total += $0
-                return total <= bytes
-            }.count
+            count =
+                sizes.prefix {
+                    total += $0
+                    return total <= bytes
+                }.count
             if sizes.isEmpty { return [] }
         }
         let (database, pipeline) = (database, options.pipeline)

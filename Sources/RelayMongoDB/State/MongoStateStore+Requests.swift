@@ -41,9 +41,7 @@ extension MongoStateStore {
     public func setPaused(_ reason: String?, request: RelayRequest) async throws {
         guard let grant = grant.withLock({ $0 }) else { throw StateFailure.fenced }
         let (database, name) = (database, pipeline)
-        let change: BSONDocument =
-            reason.map { ["$set": ["paused": .string($0)], "$currentDate": ["pausedAt": true]] }
-            ?? ["$unset": ["paused": "", "pausedAt": ""]]
+        let change = reason.map { Self.pausing($0) } ?? Self.resuming
         // Not the revision: what is being settled meanwhile goes on.
         try await call(control, doing: reason == nil ? "resuming" : "pausing", within: .seconds(10)) {
             let reply = try $0.write(
@@ -52,7 +50,7 @@ extension MongoStateStore {
                     "updates": [
                         [
                             "q": ["_id": name, "owner": .string(grant.owner), "epoch": .int64(grant.epoch)],
-                            "u": .document(change),
+                            "u": change,
                         ]
                     ], "maxTimeMS": 5000, "writeConcern": Self.majority,
                 ], on: database)
@@ -60,6 +58,20 @@ extension MongoStateStore {
         }
         try await answer(
             request, RequestAnswer(succeeded: true, message: reason == nil ? "resumed" : "paused", count: 1))
+    }
+
+    private static func pausing(_ reason: String) -> BSONValue {
+        let since: BSONValue = ["$ifNull": ["$pausedAt", "$$NOW"]]
+        return [["$set": ["paused": ["$literal": .string(reason)], "pausedAt": since]]]
+    }
+
+    /// The time that it was paused does not count against `DESTINATION_RETRY_FOR`.
+    private static var resuming: BSONValue {
+        let paused: BSONValue = ["$subtract": ["$$NOW", ["$ifNull": ["$pausedAt", "$$NOW"]]]]
+        let stopped: BSONValue = [
+            "$add": [["$ifNull": ["$stoppedMilliseconds", .int64(0)]], ["$max": [.int64(0), paused]]]
+        ]
+        return [["$set": ["stoppedMilliseconds": stopped]], ["$unset": ["paused", "pausedAt"]]]
     }
 }
 

@@ -36,7 +36,7 @@ extension MongoStateStore {
     /// Creates collections and indexes that are missing; does nothing, cheaply, when none is.
     public func setUp() async throws {
         let database = database
-        try await call(control, doing: "creating the state's collections in \(database)", within: .seconds(60)) {
+        try await call(upkeep, doing: "creating the state's collections in \(database)", within: .seconds(60)) {
             try $0.createCollections(in: database)
         }
     }

@@ -5,7 +5,9 @@ extension MongoStateStore {
     public func takeOver(_ grant: LeaseGrant) async throws -> StoredState {
         self.grant.withLock { $0 = grant }
         for attempt in 1...20 {
-            if let taken = try await fence(grant) { return try await taken.finish(self) }
+            // Short at first, for an earlier writer's lock is what is expected; but a majority may take its time.
+            let limit = min(500 * attempt, 5000)
+            if let taken = try await fence(grant, within: limit) { return try await taken.finish(self) }
             logger.warning(
                 "an earlier writer still holds the checkpoint; ending its session", metadata: ["attempt": "\(attempt)"])
             if let session = try await writingSession() { try await end(session) }
@@ -28,8 +30,10 @@ extension MongoStateStore {
         var lastDeadLetter: Int64
 
         func finish(_ store: MongoStateStore) async throws -> StoredState {
-            // Its transaction, if one is open, holds documents that this term will want to write.
-            if let former = document["session"]?.uuid, former != session { try? await store.end(former) }
+            if let former = document["session"]?.uuid, former != session {
+                store.unended.withLock { $0.append(former) }
+            }
+            await store.endFormer()
             let state = try store.state(of: document)
             store.writer.withLock {
                 $0 = Writer(
@@ -41,7 +45,7 @@ extension MongoStateStore {
     }
 
     /// Names this grant and a new session as the only writer. Nil when another transaction holds the document.
-    private func fence(_ grant: LeaseGrant) async throws -> Taken? {
+    private func fence(_ grant: LeaseGrant, within milliseconds: Int) async throws -> Taken? {
         let (database, name, queries) = (database, pipeline, queries)
         writer.withLock { $0 = nil }
         let (taken, time) = try await call(data, doing: "taking over the checkpoint of \(options.pipeline)") {
@@ -64,7 +68,7 @@ extension MongoStateStore {
                         "epoch": .int64(grant.epoch), "owner": .string(grant.owner),
                         "session": .binary(session, subtype: 4),
                     ], "$currentDate": ["takenAt": true],
-                ], "new": false, "maxTimeMS": 500, "writeConcern": Self.majority,
+                ], "new": false, "maxTimeMS": .integer(milliseconds), "writeConcern": Self.majority,
             ]
             do {
                 let reply = try connection.write(update, on: database)
@@ -101,6 +105,21 @@ extension MongoStateStore {
     fileprivate func end(_ session: [UInt8]) async throws {
         try await call(control, doing: "ending an earlier writer's session", within: .seconds(5)) {
             _ = try $0.run(["killSessions": [["id": .binary(session, subtype: 4)]]], on: "admin")
+        }
+    }
+
+    /// Ends the sessions that wrote before. A transaction that one of them left open, frozen or crashed, holds documents
+    /// that this term will want to write. What cannot be ended now is ended with the next load.
+    fileprivate func endFormer() async {
+        for session in unended.withLock({ $0 }) {
+            do {
+                try await end(session)
+                unended.withLock { $0.removeAll { $0 == session } }
+            } catch {
+                logger.warning(
+                    "an earlier writer's session could not be ended yet",
+                    metadata: ["error.message": "\(RelayError.wrapping(error).message)"])
+            }
         }
     }
 

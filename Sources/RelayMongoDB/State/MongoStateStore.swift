@@ -56,6 +56,8 @@ public final class MongoStateStore: SettlementStore {
     let grant = Mutex<LeaseGrant?>(nil)
     /// Nil when it is not known what is stored.
     let writer = Mutex<Writer?>(nil)
+    /// Sessions that wrote before and may still have something under way.
+    let unended = Mutex<[[UInt8]]>([])
     /// The time of the newest write: reads never go behind it, whichever server answers them.
     let newest = Mutex<BSONTimestamp?>(nil)
     /// When the counters were last compared with what they count.

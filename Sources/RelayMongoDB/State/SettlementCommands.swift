@@ -98,7 +98,9 @@ struct SettlementCommands {
                 if !large.hasRoom(for: update), let command = large.take() { steps.append(.park(command, large: true)) }
                 large.append(update)
             } else {
-                if !whole.hasRoom(for: update), let command = whole.take() { steps.append(.park(command, large: false)) }
+                if !whole.hasRoom(for: update), let command = whole.take() {
+                    steps.append(.park(command, large: false))
+                }
                 whole.append(update)
             }
         }
@@ -124,7 +126,9 @@ struct SettlementCommands {
             if let first = schedule.firstAttempt { fields.append("firstAttempt", date: first) }
             fields.append("stoppedBefore", int64: schedule.stoppedBefore)
             fields.append("since", date: schedule.since)
-            let update: BSONDocument = ["q": ["_id": queries.id(of: key)], "u": .document(fields.finish()), "upsert": true]
+            let update: BSONDocument = [
+                "q": ["_id": queries.id(of: key)], "u": .document(fields.finish()), "upsert": true,
+            ]
             if !batch.hasRoom(for: update), let command = batch.take() { steps.append(.schedule(command)) }
             batch.append(update)
         }

@@ -48,7 +48,7 @@ extension MongoFailure {
     /// Whether the transaction that it broke was surely not committed and may be tried again.
     var isTransient: Bool { labels.contains("TransientTransactionError") }
 
-    /// Whether the server's cache cannot hold what a transaction changes. Servers before 6.0.5 call it a conflict.
+    /// Whether the server's cache cannot hold what a transaction changes. Older servers call it a conflict.
     var isTooLargeForCache: Bool { isFromServer && [Self.tooLargeForCache, Self.writeConflict].contains(code) }
 
     /// Whether somebody else's open transaction holds the document.

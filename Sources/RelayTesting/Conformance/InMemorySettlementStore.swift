@@ -101,15 +101,14 @@ package final class InMemorySettlementStore: SettlementStore {
         -> StoredState
     {
         let connection = self.state.withLock { $0.connection }
-        return try await perform(
-            .settle,
-            late: { stored in
-                // As a commit whose answer was not waited for: it happens if nobody wrote meanwhile.
-                if self.lateWritesOutliveLoads || stored.connection == connection {
-                    _ = try? stored.settle(settlement, after: state, under: grant)
-                }
-            }
-        ) { try $0.settle(settlement, after: state, under: grant) }
+        /// As a commit whose answer was not waited for: it happens if nobody wrote meanwhile.
+        @Sendable func settleLate(_ stored: inout State) {
+            guard lateWritesOutliveLoads || stored.connection == connection else { return }
+            _ = try? stored.settle(settlement, after: state, under: grant)
+        }
+        return try await perform(.settle, late: settleLate) {
+            try $0.settle(settlement, after: state, under: grant)
+        }
     }
 
     package func parkedKeys(among keys: [EventKey]) async throws -> Set<EventKey> {

@@ -89,7 +89,8 @@ package enum SettlementConformance {
                 of: SampleEvent("", key: "unknown").eventKey, limit: 9, bytes: .max)
             try expect(unknown.isEmpty, "a key that is not parked has events")
         },
-        Case(description: "nothing of a settlement is written when it names an old revision or another's lease") { open in
+        Case(description: "nothing of a settlement is written when it names an old revision or another's lease") {
+            open in
             var former = try await SettlementLeader.lead(open(), ttl: .milliseconds(200))
             try await former.settle(everything(1))
             let old = former.state

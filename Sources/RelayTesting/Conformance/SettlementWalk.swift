@@ -92,7 +92,9 @@ package struct SettlementWalk {
     private mutating func settlement() -> Settlement {
         var settlement = Settlement()
         let model = leader.model
-        func chance(_ part: Int, _ random: inout ConformanceRandom) -> Bool { Int.random(in: 0..<part, using: &random) == 0 }
+        func chance(_ part: Int, _ random: inout ConformanceRandom) -> Bool {
+            Int.random(in: 0..<part, using: &random) == 0
+        }
         if chance(2, &random) {
             position = max(position, model.stored.position) + Int64.random(in: 0...3, using: &random)
             var end = Checkpoint()

@@ -42,7 +42,8 @@ extension StateStoreConformance {
                 try await stores[winner].releaseLease(grant)
             }
         },
-        Case(description: "a lease that is not renewed ends when its time is up, not before, and not much later") { rig in
+        Case(description: "a lease that is not renewed ends when its time is up, not before, and not much later") {
+            rig in
             let (first, second) = (rig.open(), rig.open())
             try await first.prepare()
             let ttl = Duration.milliseconds(1500)

@@ -67,8 +67,14 @@ struct CircuitBreaker: Sendable {
     }
 
     /// The receiver answered that all should wait: it works.
-    mutating func answered() -> Change {
-        guard state == .halfOpen, openState == .open else { return .none }
+    mutating func answered(at now: Int64) -> Change {
+        guard state == .halfOpen else { return .none }
+        guard openState == .open else {
+            // It works, but whether it still refuses everything is not known.
+            state = openState
+            nextProbe = now + probeWait
+            return .none
+        }
         close()
         return .closed
     }

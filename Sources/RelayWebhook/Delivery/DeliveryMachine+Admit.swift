@@ -83,7 +83,8 @@ extension DeliveryMachine {
     }
 
     private mutating func rejectPoison(_ batch: EventBatch, _ index: Int, _ number: Int) {
-        let event = EventReference(batch, index: index, position: position + 1)
+        // It is no event and takes no position.
+        let event = EventReference(batch, index: index, position: position)
         let record = event.record
         if wasSettledBefore(event) {
             prefix.settle(number)

@@ -12,7 +12,10 @@ extension DeliveryMachine {
             if result.verdict != .cancelled, result.verdict != .delivered { count(key, assignment) }
             switch result.verdict {
             case .delivered: delivered(key, now)
-            case .retry: failed(key, result, now)
+            case .retry:
+                // What was answered may be about one of them.
+                if assignment.keys.count > 1, result.status != nil { lines[key]!.head!.isAlone = true }
+                failed(key, result, now)
             case .wait: throttled(key, result, now)
             case .refused where assignment.keys.count > 1:
                 // Which of them is refused shows when each is sent by itself.
@@ -39,8 +42,9 @@ extension DeliveryMachine {
                 isFresh: !assignment.isParked && lines[key]?.attempts == 0,
                 isProbe: assignment.isProbe, reason: result.message, at: now.uptime)
         case .wait(let time):
-            change = breaker.answered()
-            notBefore = max(notBefore, now.uptime + time.milliseconds)
+            change = breaker.answered(at: now.uptime)
+            // One that asks for no wait, or whose clock is behind, is not called at once and at once again.
+            notBefore = max(notBefore, now.uptime + max(time.milliseconds, min(limits.retry.first, 1000)))
         case .refused:
             let countsAlone = lines[key]?.wasRefusedWithAll == true && breaker.isClosed
             if assignment.keys.count == 1, !countsAlone {
@@ -103,7 +107,7 @@ extension DeliveryMachine {
         report.delivered += 1
         let committed = item.event.record.committedAt
         if committed != .min, item.redelivery == nil { report.latencies.append(max(0, now.unix - committed)) }
-        next(key)
+        next(key, now)
     }
 
     private mutating func failed(_ key: EventKey, _ result: AttemptResult, _ now: Moment) {
@@ -185,11 +189,16 @@ extension DeliveryMachine {
         }
         report.deadLettered[reason, default: 0] += 1
         waiting.remove(key)
-        next(key)
+        next(key, now)
     }
 
     /// Goes on with the event behind the first.
-    private mutating func next(_ key: EventKey) {
+    private mutating func next(_ key: EventKey, _ now: Moment) {
+        if lines[key]!.isParked, lines[key]!.firstAttempt != nil {
+            // What is stored of the key is about the event before.
+            lines[key]!.beginNext()
+            pending.keys[key] = .some(schedule(lines[key]!, due: now.unix))
+        }
         lines[key]!.beginNext()
         lines[key]!.head = lines[key]!.rest.popFirst()
         if lines[key]!.head != nil {

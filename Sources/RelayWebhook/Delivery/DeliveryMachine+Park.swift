@@ -14,6 +14,8 @@ extension DeliveryMachine {
     mutating func park(line key: EventKey, due: Int64, now: Moment) {
         guard var line = lines[key], !line.isParked, let head = line.head else { return }
         park(head, key)
+        // By itself: the batch it came with counts as settled and must not be held any longer.
+        line.head!.event = head.event.copied()
         line.head!.batch = nil
         line.head!.parked = ParkedEvent(head.event, key: key).id
         for item in line.rest { park(item, key) }
@@ -49,6 +51,7 @@ extension DeliveryMachine {
                 }
             park(line: key, due: due, now: now)
         }
+        if openedAt != nil { pending.stoppedMilliseconds = stopped(at: now) }
     }
 
     func schedule(_ line: KeyLine, due: Int64) -> ParkedSchedule {
@@ -61,6 +64,8 @@ extension DeliveryMachine {
     mutating func leave(_ key: EventKey, due: Int64?) {
         lines[key]!.head = nil
         lines[key]!.rest = []
+        loadedBytes -= lines[key]!.loadedBytes
+        lines[key]!.loadedBytes = 0
         wait(key, .leaving(after: building, due: due), for: building)
     }
 
@@ -92,7 +97,9 @@ extension DeliveryMachine {
     func dueRoom(now: Moment) -> Int {
         guard isRunning, totals.keys > parkedLines.count, now.unix >= nextDue, now.uptime >= notBefore else { return 0 }
         switch breaker.permission(at: now.uptime) {
-        case .any: return max(0, 2 * limits.concurrency - parkedLines.count)
+        case .any:
+            let bytes = limits.buffer / 4 - loadedBytes
+            return bytes <= 0 ? 0 : max(0, min(2 * limits.concurrency - parkedLines.count, 1 + bytes / Self.loadBytes))
         case .probe: return lines.isEmpty ? 1 : 0
         case .none: return 0
         }
@@ -115,8 +122,10 @@ extension DeliveryMachine {
     mutating func loaded(_ key: EventKey, _ events: [ParkedEvent], since: Int, now: Moment) {
         guard var line = lines[key], line.phase == .loading else { return }
         let bytes = events.reduce(0) { $0 + $1.event.byteCount }
-        line.mayHaveMore =
-            line.appendedIn > since || events.count >= Self.loadEvents || bytes >= Self.loadBytes / 2
+        loadedBytes += bytes - line.loadedBytes
+        line.loadedBytes = bytes
+        // Also when there are few: the next may have had no room.
+        line.mayHaveMore = line.appendedIn > since || !events.isEmpty
         if events.isEmpty {
             lines[key] = line
             if !line.mayHaveMore {
@@ -142,15 +151,20 @@ extension DeliveryMachine {
     mutating func retire(_ key: EventKey) {
         pending.keys.updateValue(nil, forKey: key)
         totals.keys -= 1
+        if totals.keys == 0 { totals.oldest = nil }
         leave(key, due: nil)
     }
 
     /// Gives up reading a line: the park could not be read. It comes again when it is due.
     mutating func unclaim(_ key: EventKey, now: Moment) {
         guard lines[key]?.phase == .loading else { return }
+        loadedBytes -= lines[key]!.loadedBytes
         lines[key] = nil
         parkedLines.remove(key)
-        if isLooking { leftSinceLook.insert(key) }
+        if isLooking {
+            retiredSinceLook.remove(key)
+            leftSinceLook.insert(key)
+        }
         nextDue = min(nextDue, now.unix + 1000)
     }
 }

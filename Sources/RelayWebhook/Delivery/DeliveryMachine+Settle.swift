@@ -16,8 +16,9 @@ extension DeliveryMachine {
         for (batch, count) in settledWithPending { prefix.settle(batch, count: count) }
         settledWithPending = [:]
         if let passed = prefix.advance() { pending.checkpoint = passed }
+        if openedAt != nil, !pending.isEmpty || owesStoppedTime(now) { pending.stoppedMilliseconds = stopped(at: now) }
         guard !pending.isEmpty else { return nil }
-        if openedAt != nil { pending.stoppedMilliseconds = stopped(at: now) }
+        storedStopped = pending.stoppedMilliseconds ?? storedStopped
         defer { pending = Settlement() }
         taken += 1
         parksOthers = (false, parksOthers.pending)
@@ -39,11 +40,15 @@ extension DeliveryMachine {
             case .leaving(let after, let due) where after <= written:
                 lines[first.key] = nil
                 parkedLines.remove(first.key)
-                if let due {
-                    nextDue = min(nextDue, due)
-                    if isLooking { leftSinceLook.insert(first.key) }
-                } else if isLooking {
+                if let due { nextDue = min(nextDue, due) }
+                guard isLooking else { break }
+                // Whatever became of it last is what counts.
+                if due == nil {
+                    leftSinceLook.remove(first.key)
                     retiredSinceLook.insert(first.key)
+                } else {
+                    retiredSinceLook.remove(first.key)
+                    leftSinceLook.insert(first.key)
                 }
             default: break
             }
@@ -52,6 +57,10 @@ extension DeliveryMachine {
 }
 
 extension DeliveryMachine {
+    /// Whether the time that the destination has been stopped has grown enough to be stored by itself: a crash in a long
+    /// outage must not make it count against the events.
+    func owesStoppedTime(_ now: Moment) -> Bool { openedAt != nil && stopped(at: now) - storedStopped >= 10_000 }
+
     /// Whether the settlement last taken is stored.
     var isWritten: Bool { written == taken }
 

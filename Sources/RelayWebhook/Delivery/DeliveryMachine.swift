@@ -28,7 +28,7 @@ struct DeliveryMachine: Sendable {
     static let stragglerTime: Int64 = 2000
     /// Events of a parked key that are read at once, and their bytes.
     static let loadEvents = 16
-    static let loadBytes = 1 << 20
+    static let loadBytes = 256 << 10
 
     let limits: Limits
     var prefix = SettledPrefix()
@@ -46,6 +46,8 @@ struct DeliveryMachine: Sendable {
     var parkedInFlight = 0
     /// Whether the last attempt was with parked events.
     var tookParked = false
+    /// Bytes of events that were read from the park.
+    var loadedBytes = 0
     /// Lines in memory whose events are parked.
     var parkedLines: Set<EventKey> = []
     var breaker: CircuitBreaker
@@ -90,6 +92,7 @@ struct DeliveryMachine: Sendable {
     // Time that does not count.
     var stoppedMilliseconds: Int64
     var openedAt: Int64?
+    var storedStopped: Int64
     var lastDelivery: Int64 = .min
     var nextStragglers: Int64 = 0
     var random = SystemRandomNumberGenerator()
@@ -102,7 +105,8 @@ struct DeliveryMachine: Sendable {
     ///   - alreadySettled: ids of events behind it that are settled already.
     init(
         limits: Limits, after state: StoredState, totals: ParkedTotals, alreadySettled: Set<String>,
-        breaker: CircuitBreaker = CircuitBreaker(), bucket: TokenBucket? = nil, notBefore: Int64 = .min
+        breaker: CircuitBreaker = CircuitBreaker(), bucket: TokenBucket? = nil, notBefore: Int64 = .min,
+        now: Moment = .now
     ) {
         self.limits = limits
         self.totals = totals
@@ -113,13 +117,15 @@ struct DeliveryMachine: Sendable {
         position = state.position
         lastSettledBefore = state.position + Int64(limits.events) + 10_000
         stoppedMilliseconds = state.stoppedMilliseconds
+        storedStopped = state.stoppedMilliseconds
+        openedAt = breaker.isClosed ? nil : now.uptime
     }
 
     /// Whether another batch may be taken over. While the breaker is open, a few events are enough for probes.
     var hasRoom: Bool {
         guard isRunning else { return false }
-        guard breaker.isClosed else { return prefix.unsettled < 2 * limits.concurrency }
-        return !isFull
+        if isFull { return false }
+        return breaker.isClosed || prefix.unsettled < 2 * limits.concurrency
     }
 
     var isFull: Bool { prefix.heldBytes >= limits.buffer || prefix.unsettled >= limits.events }

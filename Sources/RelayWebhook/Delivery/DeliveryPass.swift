@@ -55,8 +55,24 @@ final class DeliveryPass: Sendable {
     func admit(_ batch: EventBatch) async throws {
         batch.trim()
         let keys = try change { $0.beginLook(batch) }
-        let parked = keys.isEmpty ? [] : try await store.parkedKeys(among: keys)
+        let parked = keys.isEmpty ? [] : try await look(for: keys)
         try change { $0.admit(batch, parked: parked, now: .now) }
+    }
+
+    /// Those of `keys` that are parked, however long the store is away: what is under way need not be broken off for it.
+    private func look(for keys: [EventKey]) async throws -> Set<EventKey> {
+        var backoff = Backoff(first: .milliseconds(50), most: .seconds(2))
+        while true {
+            do {
+                return try await store.parkedKeys(among: keys)
+            } catch {
+                let error = RelayError.wrapping(error)
+                let failure = state.withLock { $0.isEnding ? error : $0.failure }
+                guard error.isRetriable, error.code != .fenced, failure == nil else { throw failure ?? error }
+                observer.postponed(error)
+                try await Task.sleep(for: backoff.next())
+            }
+        }
     }
 
     /// Does something to the machine and sees to what follows.
@@ -151,11 +167,15 @@ final class DeliveryPass: Sendable {
     func end() async -> (breaker: CircuitBreaker, bucket: TokenBucket?, notBefore: Int64) {
         cancel()
         for task in state.withLock({ $0.tasks }) { await task.value }
+        observer.show(state.withLock { $0.machine.summary })
         return state.withLock { ($0.machine.breaker, $0.machine.bucket, $0.machine.notBefore) }
     }
 
     private func fail(_ error: RelayError) {
-        state.withLock { if $0.failure == nil { $0.failure = error } }
+        state.withLock { state in
+            if state.failure == nil { state.failure = error }
+            state.machine.isRunning = false
+        }
         roomOrEnd.raise()
     }
 
@@ -230,12 +250,16 @@ final class DeliveryPass: Sendable {
     private func tick() async {
         var looks = 0
         while !state.withLock({ $0.isEnding }) {
-            let (isBusy, reads) = state.withLock { state in
+            let (isBusy, reads, owes) = state.withLock { state in
                 let now = Moment.now
                 state.machine.review(now: now)
-                return (state.machine.waitsForTime(now), state.machine.dueRoom(now: now) > 0)
+                return (
+                    state.machine.waitsForTime(now), state.machine.dueRoom(now: now) > 0,
+                    state.machine.owesStoppedTime(now)
+                )
             }
             dispatch()
+            if owes { toWrite.raise() }
             if reads { toRead.raise() }
             if looks % 16 == 0 { observer.show(state.withLock { $0.machine.summary }) }
             looks += 1
@@ -308,10 +332,16 @@ final class DeliveryPass: Sendable {
 
     private func readPark() async {
         var backoff = Backoff(first: .milliseconds(100), most: .seconds(5))
+        var counted = ContinuousClock.now
         while !Task.isCancelled {
             await toRead.wait()
             do {
                 try await readOnce()
+                if counted.duration(to: .now) >= .seconds(10) {
+                    counted = .now
+                    let oldest = try await store.parkedTotals().oldest
+                    state.withLock { if $0.machine.totals.keys > 0 { $0.machine.totals.oldest = oldest } }
+                }
                 backoff.reset()
             } catch {
                 let error = RelayError.wrapping(error)
@@ -323,14 +353,17 @@ final class DeliveryPass: Sendable {
     }
 
     private func readOnce() async throws {
-        let (again, room, active) = state.withLock { state in
-            let now = Moment.now
+        let again = state.withLock { state in
             defer { state.machine.toLoad = [] }
-            return (state.machine.toLoad, state.machine.dueRoom(now: now), Array(state.machine.parkedLines))
+            return state.machine.toLoad
         }
         try await load(again)
+        let (room, active) = state.withLock { state in
+            let room = state.machine.dueRoom(now: .now)
+            if room > 0 { state.machine.nextDue = .max }
+            return (room, Array(state.machine.parkedLines))
+        }
         guard room > 0 else { return }
-        state.withLock { $0.machine.nextDue = .max }
         do {
             let due = try await store.dueKeys(at: Moment.now.unix, limit: room, excluding: active)
             let claimed = state.withLock { $0.machine.claim(due) }

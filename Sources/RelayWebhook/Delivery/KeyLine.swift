@@ -43,6 +43,8 @@ struct KeyLine: Sendable {
     var mayHaveMore = false
     /// The newest settlement with events that were parked behind those in memory.
     var appendedIn = 0
+    /// Bytes of its events that were read from the park.
+    var loadedBytes = 0
     /// Attempts of the first event.
     var attempts = 0
     /// When the first of them began, in Unix milliseconds, and how long the destination had been stopped by then.

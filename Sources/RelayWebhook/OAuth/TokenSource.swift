@@ -100,7 +100,8 @@ extension TokenSource {
         Task {
             let asked = NIODeadline.now()
             let ending = await endpoint.post(
-                body, headers, reading: .whole(upTo: Self.mostBytes), until: asked + .milliseconds(timeout.milliseconds),
+                body, headers, reading: .whole(upTo: Self.mostBytes),
+                until: asked + .milliseconds(timeout.milliseconds),
                 in: round)
             let outcome = read(ending)
             let (waiters, fetched) = state.withLock { state -> ([AttemptWatch.Waiter<Fetched?>], Fetched?) in

@@ -34,7 +34,8 @@ enum AddressPolicy {
         // NAT64 for local use (RFC 8215): the prefix may be of any of RFC 6052's lengths from 48 on, and byte 8 is
         // skipped. What begins with 0 in a shorter form is the padding of a longer one.
         if starts([0x00, 0x64, 0xFF, 0x9B, 0x00, 0x01], 48) {
-            let forms = [[6, 7, 9, 10], [7, 9, 10, 11], [9, 10, 11, 12]].map { form in IPAddress(form.map { bytes[$0] }) }
+            let forms = [[6, 7, 9, 10], [7, 9, 10, 11], [9, 10, 11, 12]].map { form in IPAddress(form.map { bytes[$0] })
+            }
             return forms.filter { $0.bytes[0] != 0 } + [address.v4(at: 12)]
         }
         // 6to4 (RFC 3056).

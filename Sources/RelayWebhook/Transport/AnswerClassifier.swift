@@ -42,7 +42,7 @@ struct AnswerClassifier: Sendable {
     /// The longest of the waits that are asked for; several headers are a mistake, but one that is easily made where
     /// several servers answer together.
     private func wait(_ headers: HTTPHeaders, now: Int64) -> Duration? {
-        headers[canonicalForm: "retry-after"].compactMap { RetryAfter.wait(String($0), now: now) }.max()
+        headers["retry-after"].compactMap { RetryAfter.wait($0, now: now) }.max()
             .map { min($0, retryMax) }
     }
 

@@ -11,6 +11,8 @@ final class ConnectionNote: @unchecked Sendable {
     var received = 0
     /// Whether the final answer's headers are complete.
     var isAnswered = false
+    /// The exchange under way, from its request on until its answer's headers were read.
+    var exchange: HTTPExchange?
 }
 
 /// Which connection wrote last; touched on the endpoint's event loop only.
@@ -96,5 +98,15 @@ final class ExchangeGuard: ChannelDuplexHandler {
         if case .head(let head) = unwrapInboundIn(data), head.status.code >= 200 { note.isAnswered = true }
         if countsParts { note.received += 1 }
         context.fireChannelRead(data)
+    }
+
+    func channelReadComplete(context: ChannelHandlerContext) {
+        context.fireChannelReadComplete()
+        if note.isAnswered { note.exchange.take()?.headWasRead() }
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        note.exchange = nil
+        context.fireChannelInactive()
     }
 }

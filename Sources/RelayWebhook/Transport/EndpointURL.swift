@@ -29,7 +29,8 @@ struct EndpointURL: Sendable {
     /// - Throws: ``RelayError`` of code `configuration`.
     init(_ text: String, variable: String) throws(RelayError) {
         func problem(_ what: String) -> RelayError {
-            RelayError(.configuration, "\(variable) \(what); an address such as https://billing.example/hooks is wanted")
+            RelayError(
+                .configuration, "\(variable) \(what); an address such as https://billing.example/hooks is wanted")
         }
         guard var parts = URLComponents(string: text) else { throw problem("is no URL") }
         guard let scheme = parts.scheme?.lowercased(), ["http", "https"].contains(scheme) else {

@@ -41,7 +41,8 @@ struct FailureClassifier: Sendable {
             let code = error.connectionErrors.lazy.compactMap { ($0.error as? IOError)?.errnoCode }.first
             return result(errno: code ?? 0, wasBegun: wasBegun)
         case is HTTPParserError, is NIOHTTPDecoderError:
-            return failed(.protocolError, "what \(authority) answered is not HTTP (\(failure.error))", isEndpoint: false)
+            return failed(
+                .protocolError, "what \(authority) answered is not HTTP (\(failure.error))", isEndpoint: false)
         case let error as NIOHTTP2Errors.StreamClosed:
             return failed(
                 .connection, "\(authority) broke the HTTP/2 request off (\(error.errorCode))", isEndpoint: !wasBegun)

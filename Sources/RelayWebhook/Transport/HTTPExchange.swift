@@ -115,16 +115,16 @@ final class HTTPExchange: HTTPClientResponseDelegate, AttemptWatch.Entry {
     // MARK: - What async-http-client reports
 
     func didSendRequestHead(task: HTTPClient.Task<Void>, _ head: HTTPRequestHead) {
+        let note = notes.lastWriter
+        note?.exchange = self
         state.withLock { state in
             state.wasBegun = true
-            state.note = notes.lastWriter
+            state.note = note
         }
     }
 
     func didReceiveHead(task: HTTPClient.Task<Void>, _ head: HTTPResponseHead) -> EventLoopFuture<Void> {
         state.withLock { $0.head = head }
-        // Mostly the rest has come in the same packet, and is read before this runs.
-        task.eventLoop.execute { self.headWasRead() }
         return task.eventLoop.makeSucceededVoidFuture()
     }
 
@@ -167,8 +167,8 @@ final class HTTPExchange: HTTPClientResponseDelegate, AttemptWatch.Entry {
 
     // MARK: - The end
 
-    /// Runs when all that came together with the headers is read.
-    private func headWasRead() {
+    /// Called when all that came in one packet with the headers was read, which mostly is all there is.
+    func headWasRead() {
         guard case .verdict = reading else { return }
         let (resumption, unwanted) = state.withLock { state -> (Resumption?, HTTPClient.Task<Void>?) in
             guard !state.isOver, let head = state.head, let ticket = state.ticket else { return (nil, nil) }

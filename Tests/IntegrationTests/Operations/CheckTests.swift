@@ -141,11 +141,18 @@ extension Integration {
             }
         }
 
+        @Test("a word that is no command is told with the commands there are")
+        func unknownCommand() async throws {
+            let answer = try await RelayProcess.run(["statsu"], environment: [:])
+            #expect(answer.exitCode == 64)
+            #expect(answer.error.contains("no command \"statsu\"") && answer.error.contains("dead-letters"))
+        }
+
         @Test(
             "what is not built yet is refused",
             arguments: [
                 ("SOURCE_CAPTURE", "poll"), ("SOURCE_CLEANUP", "delete"), ("DESTINATION_QUEUE", "pgmq"),
-                ("DESTINATION_URL", "https://billing.example/hooks"), ("DESTINATION_PARTITIONS", "4"),
+                ("DESTINATION_PARTITIONS", "4"), ("DESTINATION_CLAIM_CHECK", "1MiB"),
             ])
         func unbuilt(name: String, value: String) async throws {
             let answer = try await RelayProcess.run(

@@ -1,8 +1,9 @@
 import RelayCore
-import RelayMongoDB
 import RelayTesting
 import Synchronization
 import Testing
+
+@testable import RelayMongoDB
 
 extension Integration {
     @Suite("State in MongoDB when things go wrong")
@@ -113,6 +114,23 @@ extension Integration {
                         try await leader.compare(excluding: [])
                     }
                 }
+            }
+        }
+
+        @Test("reads name the time of the newest write, so that no server answers from before it")
+        func readsFollowWrites() async throws {
+            let servers = try await TestServers.shared()
+            let store = MongoStoreRig(servers.mongo, database: servers.uniqueName("state")).store()
+            var leader = try await SettlementLeader.lead(store)
+            var last = try #require(store.newest.withLock { $0 })
+            for number in 1...4 as ClosedRange<Int64> {
+                try await leader.settle(
+                    number.isMultiple(of: 2)
+                        ? SettlementConformance.everything(number) : SettlementConformance.checkpoint(number))
+                let newest = try #require(store.newest.withLock { $0 })
+                #expect(newest > last, "settlement \(number)")
+                last = newest
+                #expect(store.readConcern.document?["afterClusterTime"] == .timestamp(newest))
             }
         }
 

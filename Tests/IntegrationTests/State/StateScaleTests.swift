@@ -67,10 +67,12 @@ extension Integration {
                 let rig = MongoStoreRig(mongo, database: "state")
                 var leader = try await SettlementLeader.lead(rig.store())
                 let total = 100_000
+                let began = ContinuousClock.now
                 for start in stride(from: 0, to: total, by: 5000) {
                     leader.state = try await leader.store.settle(
                         Self.parked(keys: 5000, from: start), after: leader.state, under: leader.grant)
                 }
+                print("100,000 parked keys: \(2 * total) events parked in \(began.duration(to: .now))")
                 let store = leader.store
                 let totals = try await store.parkedTotals()
                 #expect(totals == ParkedTotals(keys: total, events: 2 * total, oldest: 0))

@@ -6,6 +6,12 @@ import Testing
 extension Integration.Webhooks {
     @Suite("Metrics and status")
     struct MetricTests {
+        /// The value of the only series of this name.
+        private static func value(_ name: String, in text: String) -> Double? {
+            let lines = text.split(separator: "\n").filter { $0.hasPrefix("\(name){") }
+            return lines.count == 1 ? lines[0].split(separator: " ").last.flatMap { Double($0) } : nil
+        }
+
         @Test("attempts, deliveries, latencies, parking, breaker and dead letters; labels from fixed sets only")
         func metrics() async throws {
             try await HookRig.with { hook in
@@ -42,10 +48,8 @@ extension Integration.Webhooks {
                 for outcome in ["delivered", "refused", "5xx", "connection"] {
                     #expect(attempts.contains { $0.contains("\"\(outcome)\"") }, "\(outcome) in \(attempts)")
                 }
-                let delivered = text.split(separator: "\n").first {
-                    $0.hasPrefix("outbox_relay_events_delivered_total")
-                }
-                #expect(delivered?.hasSuffix(" 89") == true, "\(delivered ?? "")")
+                let delivered = Self.value("outbox_relay_events_delivered_total", in: text)
+                #expect(delivered == 89, "\(delivered ?? -1)")
                 let status = try await relay.status().pipelines[0]
                 #expect(status.eventsDelivered == 89 && status.deadLetters == 1 && status.parked == 10)
                 let shown = try await relay.command(["status"])

@@ -89,6 +89,12 @@ final class PythonReceiver: Sendable {
         return PythonReceiver(child: child, output: output, log: log, port: port)
     }
 
+    /// What it found so far.
+    func summary() async throws -> Summary {
+        let answer = try await HTTPGet.run(port: port, path: "/", within: .seconds(20))
+        return try JSONDecoder().decode(Summary.self, from: Data(answer.body.utf8))
+    }
+
     /// Ends it and asks what it found.
     func finish() async throws -> Summary {
         let status = await child.end(by: SIGTERM, within: .seconds(30))

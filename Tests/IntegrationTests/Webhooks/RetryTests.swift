@@ -43,7 +43,14 @@ extension Integration.Webhooks {
                             return .retryAfter(form == "date" ? Self.date(inSeconds: 3) : "2", status: status)
                         })
                     let committed = try await hook.insert(1, from: first)
-                    try await hook.receiver.waitForRequests(first / 100 == 0 ? 1 : 5 + 1)
+                    // Until the relay has read the answer, others are on their way.
+                    try await waiting(for: "the relay to know", within: .seconds(15)) {
+                        let metrics = try await relay.get("/metrics").body.split(separator: "\n")
+                        let throttled = metrics.first {
+                            $0.hasPrefix("outbox_relay_webhook_attempts_total") && $0.contains("\"throttled\"")
+                        }
+                        return throttled?.hasSuffix(" \(Self.number(form) + 1)") == true ? true : nil
+                    }
                     let more = try await hook.insert(3, from: first + 1)
                     let start = try #require(hook.receiver.deliveries(of: "\(first)").first?.at)
                     try await waiting(for: "all four", within: .seconds(15)) {

@@ -26,7 +26,8 @@ struct DeliveryRandomTests {
         rig.store.setLatency(.zero ... .milliseconds(3))
         // Crashes: each leaves behind whatever was in memory.
         for crash in 0..<5 {
-            _ = try await rig.run(for: .milliseconds(Int.random(in: 100...600, using: &random)), seed: seed + UInt64(crash))
+            _ = try await rig.run(
+                for: .milliseconds(Int.random(in: 100...600, using: &random)), seed: seed + UInt64(crash))
             await rig.restart()
         }
         await rig.store.heal()

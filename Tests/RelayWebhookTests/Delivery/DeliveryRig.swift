@@ -19,6 +19,8 @@ final class DeliveryRig: @unchecked Sendable {
     private(set) var grant = LeaseGrant(owner: "", epoch: 0)
     private var destination: WebhookDestination
     var batchSize = 1...7
+    /// The payload of an event, by its number.
+    var payload: (Int) -> String = { _ in "{}" }
 
     init(
         events: [(id: String, key: String)], receiver: ScriptedReceiver, sender: (any EventSender)? = nil,
@@ -115,7 +117,7 @@ final class DeliveryRig: @unchecked Sendable {
             record.key = field(event.key)
             record.topic = field("orders")
             record.type = field("made")
-            record.payload = field("{}")
+            record.payload = field(payload(Int(event.id.dropFirst())!))
             batch.append(record)
         }
         var end = Checkpoint()

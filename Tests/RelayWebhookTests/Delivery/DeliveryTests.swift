@@ -85,6 +85,44 @@ struct DeliveryTests {
         #expect(letter.attempts > 1)
     }
 
+    @Test("of a parked key nothing is left behind, however large its events are")
+    func mixedSizes() async throws {
+        let events = (0..<60).map { (id: "e\($0)", key: $0 < 40 ? "large" : "k\($0)") }
+        let receiver = ScriptedReceiver(ScriptedReceiver.Script(broken: ["e0"]), seed: seed)
+        let rig = DeliveryRig(events: events, receiver: receiver)
+        // Small ones and such as leave no room for another in what is read at once.
+        rig.payload = { String(repeating: "x", count: $0 % 3 == 1 ? 300_000 : 10) }
+        _ = try await rig.run(for: .seconds(20), seed: seed) { _ in rig.store.contents.parked.count >= 40 }
+        receiver.behave { $0.broken = [] }
+        _ = try await rig.run(for: .seconds(20), seed: seed)
+        rig.check()
+    }
+
+    @Test("a receiver that asks to wait while everything is refused is probed again")
+    func waitWhileRefusing() {
+        var breaker = CircuitBreaker()
+        for number in 0..<20 {
+            let key = withUnsafeBytes(of: number) { EventKey(of: $0) }
+            _ = breaker.refused(key, isProbe: false, reason: "400", at: 0)
+        }
+        breaker.beginProbe()
+        #expect(breaker.answered(at: 1000) == .none)
+        #expect(breaker.state == .refusing)
+        #expect(breaker.permission(at: 60_000) == .probe)
+    }
+
+    @Test("time with the breaker open does not count, over passes and for an event that follows another")
+    func stoppedTime() async throws {
+        let events = DeliveryRig.events(60, keys: 30, seed: seed)
+        let receiver = ScriptedReceiver(ScriptedReceiver.Script(isDown: true), seed: seed)
+        let rig = DeliveryRig(events: events, receiver: receiver) { $0.retryFor = .seconds(2) }
+        // Three passes, the outage longer than RETRY_FOR in each.
+        for _ in 0..<3 { _ = try await rig.run(for: .seconds(3), seed: seed) }
+        receiver.behave { $0.isDown = false }
+        _ = try await rig.run(for: .seconds(20), seed: seed)
+        rig.check()
+    }
+
     @Test("the rate is kept")
     func rate() async throws {
         let receiver = ScriptedReceiver(seed: seed)

@@ -95,7 +95,9 @@ struct MessageValueTests {
     func schemas(uri: String) throws {
         let sample = MessageSample(headers: "{\"a\":{\"dataschema\":\"no\"},\"dataschema\":\"\(uri)\"}")
         #expect(try encoder().encode(sample).text.contains("\"dataschema\":\"\(uri)\""))
-        #expect(try encoder(.cloudeventsBinary).encode(sample).header("ce-dataschema")?.removingPercentEncoding == uri.removingPercentEncoding.map { _ in uri })
+        #expect(
+            try encoder(.cloudeventsBinary).encode(sample).header("ce-dataschema")?.removingPercentEncoding
+                == uri.removingPercentEncoding.map { _ in uri })
     }
 
     @Test(

@@ -3,8 +3,8 @@
     receiver.py --secret whsec_… [--secret whpk_…] [--source URI] [--schema FILE] [--expected FILE]
 
 Listens on a free port of 127.0.0.1 and prints it. POST to /FORMAT (cloudevents, cloudevents-binary, cloudevents-batch,
-standard, raw): 204 for what is right, 400 with the reason for what is not. At SIGTERM it prints a JSON summary as its
-last line and ends with 0. `--secret` is repeated in the sender's order; public keys stand for `whsk_` secrets.
+standard, raw): 204 for what is right, 400 with the reason for what is not. GET answers with a JSON summary of what came
+so far; at SIGTERM it is printed as the last line, and the end is 0. `--secret` is repeated in the sender's order; public keys stand for `whsk_` secrets.
 """
 
 import argparse
@@ -31,6 +31,9 @@ class Verifier:
         self.reader = Reader(options.schema, options.source)
         self._signatures = Signatures(options.secret)
         self._expected = Expected(options.expected)
+
+    def summary(self):
+        return json.dumps(self.record.summary(self.reader))
 
     def verify(self, path, fields, body):
         """Notes a request; returns what is wrong with it, or None."""
@@ -89,13 +92,22 @@ class Handler(BaseHTTPRequestHandler):
         else:
             body = self.rfile.read(int(self.headers.get("content-length", 0)))
         flaw = self.server.verifier.verify(self.path, self.headers.items(), body)
-        answer = (flaw or "").encode()
-        self.send_response_only(400 if flaw else 204)
         if flaw:
-            self.send_header("content-type", "text/plain; charset=utf-8")
-            self.send_header("content-length", str(len(answer)))
+            self._answer(400, "text/plain; charset=utf-8", flaw)
+        else:
+            self.send_response_only(204)
+            self.end_headers()
+
+    def do_GET(self):
+        self._answer(200, "application/json", self.server.verifier.summary())
+
+    def _answer(self, status, content_type, text):
+        body = text.encode()
+        self.send_response_only(status)
+        self.send_header("content-type", content_type)
+        self.send_header("content-length", str(len(body)))
         self.end_headers()
-        self.wfile.write(answer)
+        self.wfile.write(body)
 
     def _chunks(self):
         body = b""
@@ -135,7 +147,7 @@ def main():
     print(server.server_address[1], flush=True)
     signal.sigwait({signal.SIGTERM, signal.SIGINT})
     server.shutdown()
-    print(json.dumps(verifier.record.summary(verifier.reader)), flush=True)
+    print(verifier.summary(), flush=True)
 
 
 if __name__ == "__main__":

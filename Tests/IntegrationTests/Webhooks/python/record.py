@@ -91,12 +91,13 @@ class Record:
             if redelivery:
                 self.counts["redeliveries"] += 1
             for event in events:
-                id = event.id if event.id is not None else request_id
+                # One relay may deliver the same events in several formats.
+                id = (format, event.id if event.id is not None else request_id)
                 if id in self._seen:
                     if not redelivery:
                         self.counts["duplicates"] += 1
                         if len(self.duplicates) < 20:
-                            self.duplicates.append(id)
+                            self.duplicates.append(id[1])
                     continue
                 self._seen.add(id)
                 self.counts["events"] += 1
@@ -104,13 +105,13 @@ class Record:
                 if redelivery or key is None or sequence is None:
                     continue
                 # The order of first arrivals of a key, which is the order of these texts.
-                before = self._sequences.get(key, "")
+                before = self._sequences.get((format, key), "")
                 if sequence < before:
                     self.counts["orderErrors"] += 1
                     if len(self.order_errors) < 20:
-                        self.order_errors.append(f"{id} of {key}: {sequence} after {before}")
+                        self.order_errors.append(f"{id[1]} of {key}: {sequence} after {before}")
                 else:
-                    self._sequences[key] = sequence
+                    self._sequences[(format, key)] = sequence
 
     def summary(self, reader):
         with self._lock:

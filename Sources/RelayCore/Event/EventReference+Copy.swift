@@ -1,5 +1,3 @@
-import RelayCore
-
 extension EventReference {
     /// The same event in a batch of its own: what a store keeps of it, or hands out again.
     package func copied() -> EventReference {
