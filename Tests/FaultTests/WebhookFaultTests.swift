@@ -35,8 +35,12 @@ extension Faults {
                 }
                 #expect(report.isComplete, "\(report)")
                 let unexplained = await load.unexplainedRepeats(report, by: kills.all)
+                // A relay that lost its lease, or its connection to MongoDB, says so.
+                let log = relay.logText.split(separator: "\n").filter { !$0.contains("\"level\":\"info\"") }
                 #expect(
-                    unexplained.isEmpty, "\(unexplained.count) repeats without a crash, as of \(unexplained.prefix(3))")
+                    unexplained.isEmpty,
+                    "\(unexplained.count) repeats without a crash; the relay said:\n\(log.suffix(20).joined(separator: "\n"))"
+                )
                 let dead = Set(committed.map(\.id).filter { Self.refused.draws($0) })
                 #expect(!dead.isEmpty)
                 let letters = try await waiting(for: "\(dead.count) dead letters", within: .seconds(60)) {

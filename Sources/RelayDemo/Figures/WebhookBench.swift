@@ -24,11 +24,18 @@ struct WebhookBench: Sendable {
     /// Relay and bare loop in turn, with so many attempts in flight.
     func compare(_ count: Int, inFlight: Int, rounds: Int, sample: ReceivedRequest) async throws {
         var ratios: [Double] = []
-        for _ in 0..<rounds {
-            let bare = try await BareLoop(url: nginx.url, sample: sample).run(count, inFlight: inFlight)
-            let own = try await drained(
-                count, to: nginx.url, ["DESTINATION_CONCURRENCY": "\(inFlight)"], counting: nginx.requests
-            ).rate
+        for round in 0..<rounds {
+            let loop = BareLoop(url: nginx.url, sample: sample)
+            let options = ["DESTINATION_CONCURRENCY": "\(inFlight)"]
+            // In turn first and second: neither gains by what the machine does meanwhile.
+            var (bare, own) = (0.0, 0.0)
+            for isOwn in round % 2 == 0 ? [false, true] : [true, false] {
+                if isOwn {
+                    own = try await drained(count, to: nginx.url, options, counting: nginx.requests).rate
+                } else {
+                    bare = try await loop.run(count, inFlight: inFlight)
+                }
+            }
             ratios.append(own / bare)
             screen.line(
                 "\(inFlight) in flight: relay \(Screen.decimal(own)) requests/s, bare loop \(Screen.decimal(bare)), ratio \(Screen.decimal(own / bare, 2))"
@@ -80,10 +87,10 @@ struct WebhookBench: Sendable {
     /// Events a second in batches.
     func batches(_ count: Int) async throws {
         let before = try await nginx.requests()
-        let (rate, peak) = try await drained(count, to: nginx.url, ["DESTINATION_FORMAT": "cloudevents-batch"])
+        let result = try await drained(count, to: nginx.url, ["DESTINATION_FORMAT": "cloudevents-batch"])
         let requests = try await nginx.requests() - before
         screen.line(
-            "cloudevents-batch: \(Screen.decimal(rate)) events/s in \(Screen.count(requests)) requests, \(Screen.decimal(Double(peak) / 1_048_576, 1)) MiB resident at most"
+            "cloudevents-batch: \(Screen.decimal(result.rate)) events/s in \(Screen.count(requests)) requests, \(result.memory)"
         )
     }
 
@@ -94,12 +101,16 @@ struct WebhookBench: Sendable {
         let dead = try FreePort.next()
         for (kind, url) in [("refuses connections", "http://127.0.0.1:\(dead)/"), ("never answers", hanging.url)] {
             var ratios: [Double] = []
-            for _ in 0..<rounds {
-                let alone = try await drained(count, to: nginx.url, counting: nginx.requests)
-                let beside = try await drained(count, to: nginx.url, beside: url, counting: nginx.requests)
+            for round in 0..<rounds {
+                var results: [Bool: Drain] = [:]
+                for isBeside in round % 2 == 0 ? [false, true] : [true, false] {
+                    results[isBeside] = try await drained(
+                        count, to: nginx.url, beside: isBeside ? url : nil, counting: nginx.requests)
+                }
+                guard let alone = results[false], let beside = results[true] else { continue }
                 ratios.append(beside.rate / alone.rate)
                 screen.line(
-                    "beside a destination that \(kind): \(Screen.decimal(beside.rate)) requests/s, alone \(Screen.decimal(alone.rate)), ratio \(Screen.decimal(beside.rate / alone.rate, 2)); \(Self.mebibytes(beside.peak)) MiB resident at most, alone \(Self.mebibytes(alone.peak))"
+                    "beside a destination that \(kind): \(Screen.decimal(beside.rate)) requests/s, alone \(Screen.decimal(alone.rate)), ratio \(Screen.decimal(beside.rate / alone.rate, 2)); \(beside.memory), alone \(alone.memory)"
                 )
             }
             ratios.sort()
@@ -112,17 +123,28 @@ struct WebhookBench: Sendable {
 
     // MARK: - Pieces
 
-    private static func mebibytes(_ bytes: Int) -> String { Screen.decimal(Double(bytes) / 1_048_576, 1) }
+    /// How a backlog was delivered.
+    private struct Drain {
+        /// Events a second from the first to the last.
+        var rate: Double
+        /// The most memory in RAM by the time that half of it was delivered, and in all, in bytes.
+        var half: Int
+        var peak: Int
+
+        var memory: String {
+            let (half, peak) = (Double(half) / 1_048_576, Double(peak) / 1_048_576)
+            return "\(Screen.decimal(half, 1)) MiB resident at half, \(Screen.decimal(peak, 1)) at most"
+        }
+    }
 
     /// Delivers a backlog.
     /// - Parameters:
     ///   - beside: a second destination.
     ///   - counting: who counts what has arrived; the relay itself when nil.
-    /// - Returns: events a second from the first to the last, and the most memory in RAM.
     private func drained(
         _ count: Int, to url: String, beside: String? = nil, _ more: [String: String] = [:],
         counting: (() async throws -> Int)? = nil
-    ) async throws -> (rate: Double, peak: Int) {
+    ) async throws -> Drain {
         let name = servers.uniqueName("hook")
         try await Outbox(uri: servers.mongo.uri(), database: name).load(count: count, bytes: 400)
         var variables = [
@@ -137,15 +159,20 @@ struct WebhookBench: Sendable {
         let relay = try RelayProcess(folder: servers.folder, environment: variables)
         let before = try await counting?() ?? 0
         try await relay.start()
+        var half = 0
         let rate = try await Self.rate(of: count) {
-            if let counting { return try await counting() - before }
-            return Int(try await relay.status().pipelines.first { $0.destination == "first" }?.eventsDelivered ?? 0)
+            let arrived =
+                if let counting { try await counting() - before } else {
+                    Int(try await relay.status().pipelines.first { $0.destination == "first" }?.eventsDelivered ?? 0)
+                }
+            if arrived <= count / 2 { half = relay.peakResidentBytes ?? 0 }
+            return arrived
         }
         let peak = relay.peakResidentBytes ?? 0
         let end = await relay.terminate()
         guard end == .code(0) else { throw TestingError("the relay ended with \(end.map { "\($0)" } ?? "nothing")") }
         _ = try await servers.mongo.run(["dropDatabase": 1], on: name)
-        return (rate, peak)
+        return Drain(rate: rate, half: half, peak: peak)
     }
 
     /// Events a second from the first that is seen to the last.

@@ -39,7 +39,7 @@ struct WebhookFigures: AsyncParsableCommand {
             try await bench.wrk(sample)
             try await bench.slowReceiver()
             try await bench.batches(events * 5)
-            try await bench.besideDead(events, rounds: rounds)
+            try await bench.besideDead(events * 2, rounds: rounds)
             await nginx.stop()
         }
     }

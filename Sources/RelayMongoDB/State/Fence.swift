@@ -1,4 +1,3 @@
-import Foundation
 import RelayCore
 
 /// The update of the checkpoint's document that every write ends with: it happens only while nobody else has written.
@@ -6,6 +5,7 @@ struct Fence: Sendable {
     let pipeline: String
     private let query: BSONDocument
     private let fields: BSONDocument
+    private let dates: BSONDocument
 
     init(_ settlement: Settlement, writer: MongoStateStore.Writer, pipeline: String) throws {
         self.pipeline = pipeline
@@ -22,10 +22,8 @@ struct Fence: Sendable {
             // For people: it is in the checkpoint as well.
             if let time = checkpoint.end.clusterTime { fields.append(("clusterTime", time.bson)) }
         }
-        if let pause = settlement.pause {
-            fields.append(("paused", .string(pause)))
-            fields.append(("pausedAt", .date(Int64(Date().timeIntervalSince1970 * 1000))))
-        }
+        if let pause = settlement.pause { fields.append(("paused", .string(pause))) }
+        dates = settlement.pause == nil ? ["updatedAt": true] : ["updatedAt": true, "pausedAt": true]
         if let stopped = settlement.stoppedMilliseconds { fields.append(("stoppedMilliseconds", .int64(stopped))) }
         self.fields = BSONDocument(fields)
     }
@@ -42,7 +40,7 @@ struct Fence: Sendable {
             "findAndModify": StateCollection.checkpoints.bson, "query": .document(query),
             "update": [
                 "$set": .document(fields), "$inc": .document(BSONDocument(counters)),
-                "$currentDate": ["updatedAt": true],
+                "$currentDate": .document(dates),
             ], "new": true, "fields": ["revision": 1, "paused": 1, "stoppedMilliseconds": 1],
         ]
     }

@@ -33,7 +33,6 @@ enum StoredDeadLetterDocument {
         if let document = event.bytes(\.document) {
             return StoredDeadLetter(id: id, document: Array(document), event: nil)
         }
-        let isWhole = [\EventRecord.id, \.type, \.topic, \.key, \.payload].allSatisfy { event.bytes($0) != nil }
-        return StoredDeadLetter(id: id, document: nil, event: isWhole ? event : nil)
+        return StoredDeadLetter(id: id, document: nil, event: event.isWhole ? event : nil)
     }
 }

@@ -63,7 +63,7 @@ extension InMemorySettlementStore {
 
     package func setPaused(_ reason: String?, request: RelayRequest) async throws {
         try await perform(.setPaused) { state in
-            state.model.stored.paused = reason
+            state.model.setPaused(reason)
             state.answer(
                 request, RequestAnswer(succeeded: true, message: reason == nil ? "resumed" : "paused", count: 1))
         }

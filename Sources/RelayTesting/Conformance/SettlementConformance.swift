@@ -141,6 +141,11 @@ package enum SettlementConformance {
             try expect(loaded.stoppedMilliseconds == 12_345, "stopped is \(loaded.stoppedMilliseconds)")
             try await leader.store.setPaused(nil, request: RelayRequest(id: 1, kind: .resume))
             leader.model.stored.paused = nil
+            // The time that it was paused is added: it does not count against the events.
+            let resumed = try await leader.store.load(leader.grant)
+            try expect(
+                (12_345..<72_345).contains(resumed.stoppedMilliseconds), "stopped is \(resumed.stoppedMilliseconds)")
+            leader.model.stored.stoppedMilliseconds = resumed.stoppedMilliseconds
             try await leader.settle(checkpoint(3))
             try expect(leader.state.paused == nil, "the write brought the pause back")
         },

@@ -19,6 +19,8 @@ package struct SettlementModel: Sendable {
     package var letters: [Int64: Letter] = [:]
     /// The id of the newest dead letter.
     package var lastLetter: Int64 = 0
+    /// Since when it is paused.
+    private var pausedAt: ContinuousClock.Instant?
 
     package init() {}
 
@@ -40,9 +42,21 @@ package struct SettlementModel: Sendable {
             stored.checkpoint = checkpoint.end
             stored.position = checkpoint.position
         }
-        if let pause = settlement.pause { stored.paused = pause }
+        if let pause = settlement.pause {
+            stored.paused = pause
+            pausedAt = .now
+        }
         if let stopped = settlement.stoppedMilliseconds { stored.stoppedMilliseconds = stopped }
         stored.revision += 1
+    }
+
+    /// A person pauses it, or resumes it: the time that it was paused counts as stopped.
+    package mutating func setPaused(_ reason: String?) {
+        if reason == nil, let since = pausedAt {
+            stored.stoppedMilliseconds += Int64(since.duration(to: .now) / .milliseconds(1))
+        }
+        pausedAt = reason == nil ? nil : pausedAt ?? .now
+        stored.paused = reason
     }
 
     /// The number of dead letters that wait.

@@ -61,18 +61,19 @@ extension Integration {
             }
         }
 
-        @Test("a hundred thousand parked keys: questions take milliseconds, and no memory", .timeLimit(.minutes(5)))
+        @Test("very many parked keys: questions take milliseconds, and no memory", .timeLimit(.minutes(5)))
         func many() async throws {
             try await withMongo { mongo in
                 let rig = MongoStoreRig(mongo, database: "state")
                 var leader = try await SettlementLeader.lead(rig.store())
-                let total = 100_000
+                // A hundred thousand take a minute of a busy machine to park.
+                let total = ProcessInfo.processInfo.environment["OUTBOX_RELAY_SOAK"] == nil ? 10_000 : 100_000
                 let began = ContinuousClock.now
                 for start in stride(from: 0, to: total, by: 5000) {
                     leader.state = try await leader.store.settle(
                         Self.parked(keys: 5000, from: start), after: leader.state, under: leader.grant)
                 }
-                print("100,000 parked keys: \(2 * total) events parked in \(began.duration(to: .now))")
+                print("\(total) parked keys: \(2 * total) events parked in \(began.duration(to: .now))")
                 let store = leader.store
                 let totals = try await store.parkedTotals()
                 #expect(totals == ParkedTotals(keys: total, events: 2 * total, oldest: 0))
@@ -114,7 +115,7 @@ extension Integration {
                 for (name, durations) in times {
                     let median = durations.sorted()[durations.count / 2]
                     #expect(median < .milliseconds(20), "\(name) took \(median)")
-                    print("100,000 parked keys: \(name) \(median) in the median")
+                    print("\(total) parked keys: \(name) \(median) in the median")
                 }
                 // The counters are what there is, and a change by hand is noticed.
                 #expect(try await rig.count(.parked) == 2 * total)

@@ -15,7 +15,7 @@ struct EncodingBudgetTests {
         var best = Duration.seconds(1)
         var bytes = 0
         // The best of many short rounds: other work on the machine disturbs some of them, not all.
-        for _ in 0..<5000 {
+        for _ in 0..<100 {
             let start = ContinuousClock.now
             for _ in 0..<200 {
                 bytes += try encoder.encode(event, redelivery: nil, at: attemptSeconds).body.readableBytes
@@ -23,7 +23,7 @@ struct EncodingBudgetTests {
             best = min(best, start.duration(to: .now) / 200)
         }
         print("a message of \(bytes / 20_000) bytes: \(best)")
-        // Measured at 3 µs; slower machines get room.
+        // Measured at 3.5 µs; slower machines get room.
         #expect(best < .microseconds(25))
     }
 }
