@@ -78,7 +78,7 @@ extension Integration {
                 let totals = try await store.parkedTotals()
                 #expect(totals == ParkedTotals(keys: total, events: 2 * total, oldest: 0))
 
-                let known = (0..<256).map { SampleEvent("", key: "key \($0 * 390)").eventKey }
+                let known = (0..<256).map { SampleEvent("", key: "key \($0 * (total / 256))").eventKey }
                 let memory = ProcessFacts.residentBytes(of: getpid()) ?? 0
                 var times: [String: [Duration]] = [:]
                 func time(_ name: String, _ body: () async throws -> Void) async throws {
