@@ -18,7 +18,7 @@ extension Faults {
                     .some(Lottery(0.004, seed: 2), .reset),
                     .some(Lottery(isSoak ? 0.0003 : 0.001, seed: 3), .retryAfter("1")),
                     .some(Lottery(0.002, seed: 4), .late(.milliseconds(300))))
-                let relay = try load.relay(["DESTINATION_TIMEOUT": "1s", "RELAY_LEASE_TTL": "1s"])
+                let relay = try load.relay(["DESTINATION_TIMEOUT": "1s", "RELAY_LEASE_TTL": "2s"])
                 try await relay.start()
                 let kills = Moments()
                 let (report, committed) = try await load.run(

@@ -76,6 +76,11 @@ extension Faults {
                     try await load.servers.mongo.healCommands()
                 }
                 #expect(report.isComplete, "\(report)")
+                // A write that was cut off is looked up, not repeated blindly; and it was cut off.
+                let errors = try await relay.get("/metrics").body.split(separator: "\n")
+                    .filter { $0.hasPrefix("outbox_relay_errors_total{") }
+                    .compactMap { $0.split(separator: " ").last.flatMap { Double($0) } }.reduce(0, +)
+                #expect(errors >= 4, "\(errors) failures were noticed")
                 print("connections to the state closed: \(report)")
             }
         }

@@ -19,6 +19,20 @@ struct WebhookFigures: AsyncParsableCommand {
     @Option(help: "How often relay and bare loop take turns.")
     var rounds = 3
 
+    /// What can be measured by itself.
+    enum Part: String, CaseIterable, ExpressibleByArgument {
+        /// Relay, bare loop and wrk.
+        case throughput
+        /// A receiver that takes its time.
+        case slow
+        case batch
+        /// Beside a dead destination.
+        case dead
+    }
+
+    @Option(help: "One part only.")
+    var only: Part?
+
     func validate() throws {
         guard (1000...1_000_000).contains(events) else {
             throw ValidationError("--events is from 1000 to 1000000.")
@@ -28,18 +42,25 @@ struct WebhookFigures: AsyncParsableCommand {
 
     func run() async throws {
         let (events, rounds, screen) = (events, rounds, Screen())
+        let parts = only.map { [$0] } ?? Part.allCases
         try await TestServers.with { servers in
             let nginx = try await NginxServer.start(in: servers.folder)
             let bench = WebhookBench(servers: servers, screen: screen, nginx: nginx)
-            let sample = try await bench.sample()
-            for inFlight in [1, 32, 256] {
-                try await bench.compare(
-                    inFlight == 1 ? max(1000, events / 8) : events, inFlight: inFlight, rounds: rounds, sample: sample)
+            for part in parts {
+                switch part {
+                case .throughput:
+                    let sample = try await bench.sample()
+                    for inFlight in [1, 32, 256] {
+                        let count = inFlight == 1 ? max(1000, events / 8) : events
+                        try await bench.compare(count, inFlight: inFlight, rounds: rounds, sample: sample)
+                    }
+                    try await bench.wrk(sample)
+                case .slow: try await bench.slowReceiver()
+                case .batch: try await bench.batches(events * 5)
+                // Long enough that what the dead one reads until it waits does not count.
+                case .dead: try await bench.besideDead(events * 5, rounds: rounds)
+                }
             }
-            try await bench.wrk(sample)
-            try await bench.slowReceiver()
-            try await bench.batches(events * 5)
-            try await bench.besideDead(events * 2, rounds: rounds)
             await nginx.stop()
         }
     }

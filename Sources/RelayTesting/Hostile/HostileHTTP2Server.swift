@@ -29,7 +29,7 @@ package final class HostileHTTP2Server: Sendable {
     ) async throws -> HostileHTTP2Server {
         let server = HostileHTTP2Server(script)
         let context = try NIOSSLContext(configuration: identity.server(protocols: ["h2"]))
-        let listener = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+        let listener = try await ServerBootstrap(group: HostileServer.threads)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {

@@ -16,63 +16,61 @@ package final class HostileServer: Sendable {
         var open: [ObjectIdentifier: any Channel] = [:]
         var requests: [HostileRequest] = []
         var connections = 0
-        var handshakes = 0
         var requestCount = 0
         var sent = 0
         var gates: Set<String> = []
-        var task: Task<Void, Never>?
+        var listener: (any Channel)?
     }
 
     private let state = Mutex(State())
     private let script: Script
     private let keeping: Int
     private let isSecure: Bool
-    private let listener: NIOAsyncChannel<NIOAsyncChannel<ByteBuffer, ByteBuffer>, Never>
+    private let host: String
 
-    private init(
-        _ script: @escaping Script, keeping: Int, isSecure: Bool,
-        _ listener: NIOAsyncChannel<NIOAsyncChannel<ByteBuffer, ByteBuffer>, Never>
-    ) {
+    /// Not the threads of what is tested, which a server that floods would slow down.
+    static let threads = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+
+    private init(_ script: @escaping Script, keeping: Int, isSecure: Bool, host: String) {
         self.script = script
         self.keeping = keeping
         self.isSecure = isSecure
-        self.listener = listener
+        self.host = host
     }
 
-    /// Starts one on a free port.
+    /// Starts one.
     /// - Parameters:
     ///   - host: the address that it listens on.
+    ///   - port: 0 for a free one.
     ///   - tls: for TLS; nil for plain TCP.
     ///   - keeping: how many requests are kept for ``requests``.
-    /// - Throws: `IOError` when the address is none of this machine.
+    /// - Throws: `IOError` when the address is none of this machine, or the port is taken.
     package static func start(
-        host: String = "127.0.0.1", port: UInt16 = 0, tls: TLSConfiguration? = nil, keeping: Int = 100,
+        host: String = "127.0.0.1", port: Int = 0, tls: TLSConfiguration? = nil, keeping: Int = 100,
         _ script: @escaping Script
     ) async throws -> HostileServer {
         let context = try tls.map { try NIOSSLContext(configuration: $0) }
-        let listener = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+        let server = HostileServer(script, keeping: keeping, isSecure: context != nil, host: host)
+        let listener = try await ServerBootstrap(group: threads)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .serverChannelOption(.backlog, value: 4096)
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
-            .childChannelOption(.allowRemoteHalfClosure, value: false)
-            .bind(host: host, port: Int(port)) { channel in
+            .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    if let context {
-                        try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: context))
-                    }
-                    return try NIOAsyncChannel<ByteBuffer, ByteBuffer>(wrappingChannelSynchronously: channel)
+                    let pipeline = channel.pipeline.syncOperations
+                    if let context { try pipeline.addHandler(NIOSSLServerHandler(context: context)) }
+                    try pipeline.addHandler(HostileConnection(server, server.opened(channel)))
                 }
             }
-        let server = HostileServer(script, keeping: keeping, isSecure: context != nil, listener)
-        let task = Task { await server.serve() }
-        server.state.withLock { $0.task = task }
+            .bind(host: host, port: port).get()
+        server.state.withLock { $0.listener = listener }
         return server
     }
 
     /// The port that it listens on.
-    package var port: Int { listener.channel.localAddress?.port ?? 0 }
+    package var port: Int { state.withLock { $0.listener?.localAddress?.port ?? 0 } }
     /// Where it is, by address.
-    package var url: String { "\(isSecure ? "https" : "http")://127.0.0.1:\(port)/hook" }
+    package var url: String { url(host: host.contains(":") ? "[\(host)]" : host) }
     /// Where it is, by a name.
     package func url(host: String) -> String { "\(isSecure ? "https" : "http")://\(host):\(port)/hook" }
 
@@ -82,125 +80,43 @@ package final class HostileServer: Sendable {
     /// Requests that were read so far, and the first of them.
     package var requestCount: Int { state.withLock { $0.requestCount } }
     package var requests: [HostileRequest] { state.withLock { $0.requests } }
-    /// Bytes that were sent so far.
+    /// Bytes that the kernel took so far.
     package var sentBytes: Int { state.withLock { $0.sent } }
 
     /// Lets every ``HostileStep/await(_:)`` of this name go on, now and later.
     package func open(_ gate: String) { state.withLock { _ = $0.gates.insert(gate) } }
 
-    /// Closes every open connection.
+    /// Closes every open connection, and waits until they are.
     package func dropAll() async {
         for channel in state.withLock({ Array($0.open.values) }) { try? await channel.close() }
     }
 
     /// Ends it and waits until it has.
     package func stop() async {
-        let task = state.withLock { $0.task }
-        task?.cancel()
-        try? await listener.channel.close()
+        try? await state.withLock { $0.listener }?.close()
         await dropAll()
-        await task?.value
     }
 
-    // MARK: - Serving
+    // MARK: - What connections report
 
-    private func serve() async {
-        try? await withThrowingDiscardingTaskGroup { group in
-            try await listener.executeThenClose { connections in
-                for try await connection in connections {
-                    let number = state.withLock { state in
-                        state.open[ObjectIdentifier(connection.channel)] = connection.channel
-                        state.connections += 1
-                        return state.connections - 1
-                    }
-                    group.addTask {
-                        await self.serve(connection, number)
-                        self.state.withLock { $0.open[ObjectIdentifier(connection.channel)] = nil }
-                    }
-                }
-            }
+    private func opened(_ channel: any Channel) -> Int {
+        let id = ObjectIdentifier(channel)
+        channel.closeFuture.whenComplete { _ in self.state.withLock { $0.open[id] = nil } }
+        return state.withLock { state in
+            state.open[id] = channel
+            state.connections += 1
+            return state.connections - 1
         }
     }
 
-    private func serve(_ connection: NIOAsyncChannel<ByteBuffer, ByteBuffer>, _ number: Int) async {
-        let steps = script(number)
-        try? await connection.executeThenClose { inbound, outbound in
-            var reader = RequestReader(inbound.makeAsyncIterator())
-            var next = 0
-            while next < steps.count {
-                let step = steps[next]
-                next += 1
-                switch step {
-                case .readRequest, .readHead:
-                    let wantsBody = if case .readRequest = step { true } else { false }
-                    guard let (head, body) = try await reader.next(wantsBody: wantsBody) else { return }
-                    note(HostileRequest(connection: number, head: head, body: body))
-                case .send(let bytes): try await send(bytes, outbound)
-                case .endlessly(let bytes, let pause):
-                    while true {
-                        try await send(bytes, outbound)
-                        if pause > .zero { try await Task.sleep(for: pause) }
-                    }
-                case .pause(let duration): try await Task.sleep(for: duration)
-                case .hang:
-                    while try await reader.more() {}
-                    return
-                case .close: return
-                case .reset:
-                    // Lingering for no time sends RST instead of FIN.
-                    let provider = connection.channel as? any SocketOptionProvider
-                    try await provider?.setSoLinger(linger(l_onoff: 1, l_linger: 0)).get()
-                    try? await connection.channel.close()
-                    return
-                case .await(let gate):
-                    while !state.withLock({ $0.gates.contains(gate) }) { try await Task.sleep(for: .milliseconds(2)) }
-                case .again: next = 0
-                }
-            }
-        }
-    }
+    func steps(of connection: Int) -> [HostileStep] { script(connection) }
+    func isOpen(_ gate: String) -> Bool { state.withLock { $0.gates.contains(gate) } }
+    func sent(_ count: Int) { state.withLock { $0.sent += count } }
 
-    private func send(_ bytes: [UInt8], _ outbound: NIOAsyncChannelOutboundWriter<ByteBuffer>) async throws {
-        try await outbound.write(ByteBuffer(bytes: bytes))
-        state.withLock { $0.sent += bytes.count }
-    }
-
-    private func note(_ request: HostileRequest) {
+    func read(_ request: HostileRequest) {
         state.withLock { state in
             state.requestCount += 1
             if state.requests.count < keeping { state.requests.append(request) }
-        }
-    }
-}
-
-/// Finds requests in what comes over a connection.
-private struct RequestReader {
-    private var inbound: NIOAsyncChannelInboundStream<ByteBuffer>.AsyncIterator
-    private var buffer: [UInt8] = []
-
-    init(_ inbound: NIOAsyncChannelInboundStream<ByteBuffer>.AsyncIterator) { self.inbound = inbound }
-
-    /// Reads on; false at the end.
-    mutating func more() async throws -> Bool {
-        guard let bytes = try await inbound.next() else { return false }
-        buffer += bytes.readableBytesView
-        return true
-    }
-
-    mutating func next(wantsBody: Bool) async throws -> (head: String, body: [UInt8])? {
-        let blank = Array("\r\n\r\n".utf8)
-        while true {
-            if let end = buffer.firstRange(of: blank) {
-                let head = String(decoding: buffer[..<end.lowerBound], as: UTF8.self)
-                buffer.removeSubrange(..<end.upperBound)
-                guard wantsBody else { return (head, []) }
-                let length = HostileRequest(connection: 0, head: head, body: []).header("content-length")
-                let count = length.flatMap { Int($0) } ?? 0
-                while buffer.count < count { if !(try await more()) { return nil } }
-                defer { buffer.removeSubrange(..<count) }
-                return (head, Array(buffer[..<count]))
-            }
-            if !(try await more()) { return nil }
         }
     }
 }

@@ -49,8 +49,9 @@ struct AnswerClassifier: Sendable {
     /// `422 Unprocessable Entity`, or `599` where HTTP has no name. What the receiver calls it is not used: it may be
     /// anything.
     static func name(of status: Int) -> String {
+        guard (100...599).contains(status) else { return "\(status)" }
         let phrase = HTTPResponseStatus(statusCode: status).reasonPhrase
-        return phrase.isEmpty || (status < 100 || status > 599) ? "\(status)" : "\(status) \(phrase)"
+        return phrase.isEmpty ? "\(status)" : "\(status) \(phrase)"
     }
 
     /// `15 s`, `0.25 s`.

@@ -1,5 +1,7 @@
 import NIOCore
+import NIOHPACK
 import NIOHTTP1
+import NIOHTTP2
 
 /// What is known of a connection, for the exchanges over it; touched on its event loop only.
 final class ConnectionNote: @unchecked Sendable {
@@ -46,6 +48,45 @@ final class InboundLimit: ChannelInboundHandler {
         hasFailed = true
         context.fireErrorCaught(note.isAnswered ? TransportFault.answerTooLarge : TransportFault.headersTooLarge)
         context.close(promise: nil)
+    }
+}
+
+/// Lets only answers pass that HTTP/2 allows; sits before the codec of each stream.
+///
+/// The codec traps at a status below zero, and async-http-client at a stream that ends with an answer of 1xx: a receiver
+/// could end the process with either.
+final class StreamGate: ChannelInboundHandler {
+    typealias InboundIn = HTTP2Frame.FramePayload
+
+    private var isAnswered = false
+    private var hasFailed = false
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        if hasFailed { return }
+        switch unwrapInboundIn(data) {
+        case .headers(let headers) where !isAnswered:
+            guard let status = Self.status(headers.headers), status != 101, status >= 200 || !headers.endStream else {
+                return fail(context)
+            }
+            isAnswered = status >= 200
+        case .data where !isAnswered: return fail(context)
+        default: break
+        }
+        context.fireChannelRead(data)
+    }
+
+    private func fail(_ context: ChannelHandlerContext) {
+        hasFailed = true
+        context.fireErrorCaught(TransportFault.invalidStatus)
+        context.close(promise: nil)
+    }
+
+    /// A status of three digits; nil for anything else.
+    private static func status(_ headers: HPACKHeaders) -> Int? {
+        guard let text = headers.first(name: ":status"), text.utf8.count == 3,
+            text.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let status = Int(text), status >= 100
+        else { return nil }
+        return status
     }
 }
 

@@ -26,6 +26,7 @@ final class Endpoint: Sendable {
     }
 
     let url: EndpointURL
+    let tls: TLSConfiguration
     private let request: HTTPClient.Request
     private let settings: AddressClient.Settings
     private let timeout: Duration
@@ -37,21 +38,23 @@ final class Endpoint: Sendable {
     /// - Parameters:
     ///   - tls: for `https` URLs.
     ///   - concurrency: connections at most, where HTTP/1 is spoken.
+    ///   - loops: what connections live on.
     ///   - forbids: which addresses are never connected to.
     /// - Throws: `HTTPClientError` for a URL that it cannot use.
     init(
-        _ url: EndpointURL, tls: TLSConfiguration, timeout: Duration, concurrency: Int, loop: any EventLoop,
-        watch: AttemptWatch, resolver: NameResolver,
+        _ url: EndpointURL, tls: TLSConfiguration, timeout: Duration, concurrency: Int,
+        loops: [any EventLoop], watch: AttemptWatch, resolver: NameResolver,
         forbids: @escaping @Sendable (IPAddress) -> Bool = AddressPolicy.forbids
     ) throws {
         self.url = url
+        self.tls = tls
         self.timeout = timeout
         self.resolver = resolver
         self.watch = watch
         request = try HTTPClient.Request(url: url.url, method: .POST)
         settings = AddressClient.Settings(
             host: url.host, tls: url.isSecure ? tls : nil, connectTimeout: .seconds(10), concurrency: concurrency,
-            loop: loop, notes: LoopNotes(), forbids: forbids)
+            loops: loops, forbids: forbids)
         state = Mutex(State(book: AddressBook(literal: url.literal)))
     }
 
@@ -69,23 +72,36 @@ final class Endpoint: Sendable {
         var unreachable = 0
         var isRepeated = false
         while true {
-            let client: AddressClient
-            let http: HTTPClient
-            switch await lease(fresh: isRepeated, until: deadline, in: round) {
-            case .success(let leased): (client, http) = leased
+            let lease: AddressClient.Lease
+            switch await self.lease(fresh: isRepeated, until: deadline, in: round) {
+            case .success(let found): lease = found
             case .failure(let early): return early.ending
             }
             let ending = await HTTPExchange.run(
-                request, over: http, of: client, reading: reading, watch: watch, notes: settings.notes,
-                until: deadline, in: round)
+                request, over: lease, reading: reading, watch: watch, until: deadline, in: round)
             guard case .failed(let failure) = ending else { return ending }
             if failure.isBeforeRequest {
                 unreachable += 1
-                guard connectionFailed(client, tried: unreachable) else { return ending }
+                guard connectionFailed(lease.owner, tried: unreachable) else { return ending }
             } else {
                 guard failure.isStaleConnection, !isRepeated else { return ending }
                 isRepeated = true
             }
+        }
+    }
+
+    /// Whether an address is never connected to.
+    func forbids(_ address: IPAddress) -> Bool { settings.forbids(address) }
+
+    /// All addresses, allowed or not; asks, and keeps nothing.
+    func lookUpOnce() async -> Result<[IPAddress], NameResolver.Failure> {
+        if let literal = url.literal { return .success([literal]) }
+        let answer: Result<Result<[IPAddress], NameResolver.Failure>, AttemptWatch.Interruption> = await watch.wait(
+            until: .now() + Self.lookupTime, in: watch.round
+        ) { waiter in resolver.resolve(url.host) { waiter.succeed($0) } }
+        switch answer {
+        case .success(let result): return result
+        case .failure: return .failure(.init(reason: "no answer in time"))
         }
     }
 
@@ -104,7 +120,7 @@ final class Endpoint: Sendable {
 
     private func lease(
         fresh: Bool, until deadline: NIODeadline, in round: Int
-    ) async -> Result<(AddressClient, HTTPClient), Early> {
+    ) async -> Result<AddressClient.Lease, Early> {
         while true {
             let now = NIODeadline.now()
             let taken = state.withLock { state in
@@ -173,7 +189,7 @@ final class Endpoint: Sendable {
             return lookupEnded(.failure(.init(reason: "the name servers do not answer")), number: nil)
         }
         resolver.resolve(url.host) { self.lookupEnded($0, number: number) }
-        _ = settings.loop.scheduleTask(in: Self.lookupTime) { [weak self] in self?.lookupIsOverdue(number) }
+        _ = settings.loops[0].scheduleTask(in: Self.lookupTime) { [weak self] in self?.lookupIsOverdue(number) }
     }
 
     /// - Parameter number: nil for a lookup that was not even started.
@@ -207,7 +223,7 @@ extension Endpoint.State {
     /// What an attempt does: the client for it, or what else; and a client that is not used any more.
     fileprivate mutating func lease(
         fresh: Bool, now: NIODeadline, make: (IPAddress, Int) -> AddressClient?
-    ) -> (choice: AddressBook.Choice, leased: (AddressClient, HTTPClient)?, old: AddressClient?) {
+    ) -> (choice: AddressBook.Choice, leased: AddressClient.Lease?, old: AddressClient?) {
         let choice = book.choose(now: now)
         guard case .use(let address, _) = choice else { return (choice, nil, nil) }
         var old: AddressClient?
@@ -215,8 +231,7 @@ extension Endpoint.State {
             old = client
             client = make(address, book.addresses.count)
         }
-        guard let client, let http = client.lease(fresh: fresh) else { return (choice, nil, old) }
-        return (choice, (client, http), old)
+        return (choice, client?.lease(fresh: fresh), old)
     }
 
     /// Takes what a lookup found, and says what to tell those who wait for it.

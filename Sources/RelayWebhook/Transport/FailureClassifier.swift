@@ -63,11 +63,16 @@ struct FailureClassifier: Sendable {
             let list = addresses.map(\.description).joined(separator: ", ")
             return failed(
                 .forbiddenAddress, "\(host) has only addresses that are never connected to: \(list)", isEndpoint: true)
+        case .unconnected: return failed(.connection, "no connection to \(authority) in time", isEndpoint: true)
+        case .noHandshake: return tls("no answer in time")
         case .headersTooLarge:
             let most = InboundLimit.mostHeaderBytes >> 10
             return failed(.protocolError, "\(authority) sent more than \(most) KiB of headers", isEndpoint: false)
         case .answerTooLarge:
             return failed(.protocolError, "\(authority) sent a longer answer than is read", isEndpoint: false)
+        case .invalidStatus:
+            return failed(
+                .protocolError, "\(authority) answered with a status that HTTP does not have", isEndpoint: false)
         case .restNotWanted: return closed(wasBegun: true)
         }
     }

@@ -5,7 +5,7 @@ import Synchronization
 
 /// One request and its answer.
 ///
-/// Its methods are called on the endpoint's loop, but for ``end(_:)``; whoever is first brings the one result. What is
+/// Its methods are called on its connection's loop, but for ``end(_:)``; whoever is first brings the one result. What is
 /// left of the answer then is read on for a short while, so that the connection can be used again, and given up with
 /// the connection if it is long.
 final class HTTPExchange: HTTPClientResponseDelegate, AttemptWatch.Entry {
@@ -68,28 +68,24 @@ final class HTTPExchange: HTTPClientResponseDelegate, AttemptWatch.Entry {
     private let state = Mutex(State())
     private let reading: Reading
     private let watch: AttemptWatch
-    private let notes: LoopNotes
-    private let client: AddressClient
+    private let lease: AddressClient.Lease
 
-    private init(_ reading: Reading, _ client: AddressClient, _ watch: AttemptWatch, _ notes: LoopNotes) {
+    private init(_ reading: Reading, _ lease: AddressClient.Lease, _ watch: AttemptWatch) {
         self.reading = reading
-        self.client = client
+        self.lease = lease
         self.watch = watch
-        self.notes = notes
     }
 
     /// Sends a request and waits for what is wanted of its answer.
     ///
-    /// - Parameters:
-    ///   - client: leased; given back when the connection is not needed any more.
-    ///   - http: the one of its clients that is used.
+    /// - Parameter lease: the client that is used; it is released here.
     static func run(
-        _ request: HTTPClient.Request, over http: HTTPClient, of client: AddressClient, reading: Reading,
-        watch: AttemptWatch, notes: LoopNotes, until deadline: NIODeadline, in round: Int
+        _ request: HTTPClient.Request, over lease: AddressClient.Lease, reading: Reading, watch: AttemptWatch,
+        until deadline: NIODeadline, in round: Int
     ) async -> Ending {
-        let exchange = HTTPExchange(reading, client, watch, notes)
+        let exchange = HTTPExchange(reading, lease, watch)
         guard let ticket = watch.add(exchange, until: deadline, in: round) else {
-            client.release()
+            lease.release()
             return .ended(.cancelled, wasBegun: false)
         }
         return await withCheckedContinuation { continuation in
@@ -102,7 +98,7 @@ final class HTTPExchange: HTTPClientResponseDelegate, AttemptWatch.Entry {
                 exchange.leave()
                 return continuation.resume(returning: .ended(reason, wasBegun: false))
             }
-            let task = http.execute(
+            let task = lease.http.execute(
                 request: request, delegate: exchange, eventLoop: .indifferent, deadline: nil, logger: nil)
             let isUnwanted = exchange.state.withLock { state in
                 if !state.isOver || state.isUnwanted { state.task = task }
@@ -115,7 +111,7 @@ final class HTTPExchange: HTTPClientResponseDelegate, AttemptWatch.Entry {
     // MARK: - What async-http-client reports
 
     func didSendRequestHead(task: HTTPClient.Task<Void>, _ head: HTTPRequestHead) {
-        let note = notes.lastWriter
+        let note = lease.notes.lastWriter
         note?.exchange = self
         state.withLock { state in
             state.wasBegun = true
@@ -150,13 +146,17 @@ final class HTTPExchange: HTTPClientResponseDelegate, AttemptWatch.Entry {
     }
 
     func didFinishRequest(task: HTTPClient.Task<Void>) throws {
-        let resumption = state.withLock { $0.resumeAnswered() }
+        let resumption = state.withLock { state in
+            state.note?.exchange = nil
+            return state.resumeAnswered()
+        }
         leave()
         resumption?.resume()
     }
 
     func didReceiveError(task: HTTPClient.Task<Void>, _ error: any Error) {
         let resumption = state.withLock { state -> Resumption? in
+            state.note?.exchange = nil
             // With the headers of an answer its verdict is known, whatever its body does.
             if case .verdict = reading, state.head != nil { return state.resumeAnswered() }
             return state.resume(.failed(state.failure(error)))
@@ -221,7 +221,7 @@ final class HTTPExchange: HTTPClientResponseDelegate, AttemptWatch.Entry {
         }
         guard let ticket else { return }
         watch.remove(ticket)
-        client.release()
+        lease.release()
     }
 }
 

@@ -34,15 +34,16 @@ package final class WebhookTransport: Sendable {
         var logger = logger
         logger[metadataKey: "destination"] = "\(options.destination)"
         self.logger = logger
-        // One loop: async-http-client is no faster with more of them, and what happens on one needs no locks.
         let loop = MultiThreadedEventLoopGroup.singleton.next()
         let watch = AttemptWatch(
             loop: loop, timeout: options.timeout, mostDraining: max(4, min(64, options.concurrency)))
         let tls = try TLSSettings.configuration(options)
         func endpoint(_ url: EndpointURL, concurrency: Int) throws -> Endpoint {
-            try Endpoint(
-                url, tls: tls, timeout: options.timeout, concurrency: concurrency, loop: loop, watch: watch,
-                resolver: resolver, forbids: forbids)
+            let other = MultiThreadedEventLoopGroup.singleton.next()
+            let needsOther = concurrency > AddressClient.mostOnOneLoop && other !== loop
+            return try Endpoint(
+                url, tls: tls, timeout: options.timeout, concurrency: concurrency,
+                loops: needsOther ? [loop, other] : [loop], watch: watch, resolver: resolver, forbids: forbids)
         }
         let url = try EndpointURL(options.url, variable: "DESTINATION_URL")
         self.endpoint = try endpoint(url, concurrency: options.concurrency)
