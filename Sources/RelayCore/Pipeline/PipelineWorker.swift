@@ -111,6 +111,11 @@ final class PipelineWorker {
 
     private func deliver(_ batch: EventBatch) async throws {
         parts.filter.apply(to: batch)
+        if let doubtful = batch.doubtful {
+            for id in try await parts.store.settled(among: Array(doubtful.keys)) {
+                for index in doubtful[id] ?? [] { batch.filter(at: index) }
+            }
+        }
         let count = batch.records.count
         metrics.read.increment(by: count)
         let filtered = batch.count(of: .filtered)
@@ -237,7 +242,8 @@ final class PipelineWorker {
                 let source = parts.source
                 try await save()
                 let delivery = try await parts.destination.retry(
-                    ids, for: request, after: state, under: term.grant, decode: { try source.decode(document: $0) })
+                    ids, for: request, after: state, under: term.grant,
+                    decode: { try await source.decode(document: $0) })
                 state = delivery.state
                 metrics.delivered.increment(by: delivery.delivered)
                 status.update { $0.eventsDelivered += Int64(delivery.delivered) }

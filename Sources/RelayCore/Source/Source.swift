@@ -10,5 +10,5 @@ public protocol Source: Sendable {
 
     /// Makes an event of a document that was once no event, in its source form (`DeadLetter.document`).
     /// The batch holds one record, of either outcome.
-    func decode(document: [UInt8]) throws -> EventBatch
+    func decode(document: [UInt8]) async throws -> EventBatch
 }

@@ -41,8 +41,13 @@ public struct OutboxMapping: Sendable {
         self.keepsBinaryPayload = keepsBinaryPayload
     }
 
+    /// The field that names the document which holds the payload, in place of the payload.
+    static let payloadReference = "payloadRef"
+
     var fields: [String] {
         // A field that is not mapped gets a name that no BSON document can have.
-        [id, topic, key, type, payload, headers, time, schemaVersion, traceparent].map { $0 ?? "\0" }
+        [id, topic, key, type, payload, headers, time, schemaVersion, traceparent, Self.payloadReference].map {
+            $0 ?? "\0"
+        }
     }
 }
