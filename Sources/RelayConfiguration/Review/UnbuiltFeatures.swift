@@ -31,7 +31,6 @@ enum UnbuiltFeatures {
             if: destination.queue != .native, accepted: "`native`")
             + unbuilt(
                 review, Table.partitions.variable, destination, if: destination.partitions != 1, accepted: "1")
-            + unbuilt(review, Table.claimCheck.variable, destination, if: true, accepted: "not to be set")
     }
 
     /// A problem where the variable was set and `isUnbuilt`.
