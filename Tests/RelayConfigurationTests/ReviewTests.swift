@@ -18,6 +18,10 @@ import Testing
         (["DESTINATION_RETENTION": "31d"], "DESTINATION_RETENTION", "DESTINATION_RETENTION_MAX is 30d"),
         (["DESTINATION_QUEUE": "sql"], "DESTINATION_QUEUE", "DESTINATION_SQL is nothing"),
         (["DESTINATION_SQL": "INSERT"], "DESTINATION_SQL", "`DESTINATION_QUEUE=sql` only"),
+        (
+            ["DESTINATION_CLAIM_CHECK": "1MiB", "SOURCE_CLEANUP": "delete"], "DESTINATION_CLAIM_CHECK",
+            "documents that `delete` removes"
+        ),
         (["COMPENSATION_COLLECTION": "outbox"], "COMPENSATION_COLLECTION", "own dead letters"),
         (["COMPENSATION_EVENT": "true"], "COMPENSATION_EVENT", "second destination"),
     ]) func contradiction(more: [String: String], variable: String, part: String) {
@@ -34,7 +38,7 @@ import Testing
     @Test(arguments: [
         ["SOURCE_KIND": "embedded"], ["SOURCE_CLEANUP": "delete"], ["SOURCE_CLEANUP": "mark"],
         ["DESTINATION_QUEUE": "pgmq"],
-        ["DESTINATION_QUEUE": "river"], ["DESTINATION_PARTITIONS": "2"], ["DESTINATION_CLAIM_CHECK": "1MiB"],
+        ["DESTINATION_QUEUE": "river"], ["DESTINATION_PARTITIONS": "2"],
         ["COMPENSATION_COLLECTION": "undeliverable"],
     ]) func unbuilt(more: [String: String]) {
         let found = problems(environment(more))

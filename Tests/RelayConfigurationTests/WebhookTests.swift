@@ -196,8 +196,8 @@ import Testing
     }
 
     @Test func whatIsNotBuiltForWebhooksEither() {
-        let found = problems(with(["DESTINATION_PARTITIONS": "2", "DESTINATION_CLAIM_CHECK": "1MiB"]))
-        #expect(found.map(\.variable) == ["DESTINATION_CLAIM_CHECK", "DESTINATION_PARTITIONS"])
+        let found = problems(with(["DESTINATION_PARTITIONS": "2"]))
+        #expect(found.map(\.variable) == ["DESTINATION_PARTITIONS"])
         let spool = problems(with(["SOURCE_KIND": "changes", "DESTINATION_SPOOL_BYTES": "2GiB"]))
         #expect(spool.map(\.variable) == ["DESTINATION_SPOOL_BYTES"])
     }

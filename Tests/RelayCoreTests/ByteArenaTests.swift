@@ -97,12 +97,12 @@ struct EventBatchTests {
         #expect(batch.ids == ["a", "b", "c"])
     }
 
-    @Test("headers are replaced without touching the other fields")
+    @Test("a header is added without touching the other fields")
     func headers() {
         let batch = EventBatch(end: Checkpoint(), capacity: 64)
         batch.appendEvent("a")
         batch.appendEvent("b")
-        batch.replaceHeaders(at: 0, with: #"{"x":"y"}"#)
+        batch.setHeader("x", to: "y", at: 0)
         #expect(batch.arena.string(batch.records[0].headers) == #"{"x":"y"}"#)
         #expect(!batch.records[1].headers.isPresent)
         #expect(batch.ids == ["a", "b"])

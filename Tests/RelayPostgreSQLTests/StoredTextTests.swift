@@ -76,14 +76,16 @@ struct StoredTextTests {
             #"{"outbox-relay-redelivery":"retry"}"#, "{\"a\":1}\n", #"{"a":"\u0301"}"#, "{\"a\":\"\u{301}\"}",
         ])
     func marked(headers: String?) throws {
-        let arena = ByteArena()
-        arena.append("before")
-        var range = ByteRange.none
+        let batch = EventBatch(end: Checkpoint())
+        batch.arena.append("before")
+        var record = EventRecord()
         if let headers {
-            arena.append(headers)
-            range = ByteRange(offset: 6, length: arena.count - 6)
+            batch.arena.append(headers)
+            record.headers = ByteRange(offset: 6, length: batch.arena.count - 6)
         }
-        let text = NativeQueue.marked(arena, range)
+        batch.append(record)
+        batch.setHeader(EventBatch.redeliveryHeader, to: "retry", at: 0)
+        let text = batch.arena.string(batch.records[0].headers)
         let object = try JSONSerialization.jsonObject(with: Data(text.utf8))
         var found = try #require(object as? [String: NSObject])
         #expect(found["outbox-relay-redelivery"] == "retry" as NSString)

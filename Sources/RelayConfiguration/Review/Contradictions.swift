@@ -59,6 +59,10 @@ enum Contradictions {
             + review.conflict(
                 Queue.retention.variable, Queue.retentionMax.variable, destination,
                 if: destination.retention > destination.retentionMax, "is longer than events are kept at most")
+            + review.conflict(
+                ConfigurationTable.Destination.claimCheck.variable, ConfigurationTable.Source.cleanup.variable,
+                destination, if: destination.claimCheck != nil && review.settings.source.cleanup == .delete,
+                "sends references to documents that `delete` removes")
             + webhook(destination, review)
     }
 }

@@ -32,7 +32,6 @@ enum UnbuiltFeatures {
             + unbuilt(
                 review, ConfigurationTable.Webhook.spoolBytes.variable, destination,
                 if: destination.kind == .webhook && review.settings.source.kind == .changes, accepted: "not to be set")
-            + unbuilt(review, Table.claimCheck.variable, destination, if: true, accepted: "not to be set")
     }
 
     /// A problem where the variable was set and `isUnbuilt`.

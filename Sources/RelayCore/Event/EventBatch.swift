@@ -84,13 +84,6 @@ public final class EventBatch: @unchecked Sendable {
         return found
     }
 
-    /// Makes room for the headers of a redelivered event: replaces them.
-    public func replaceHeaders(at index: Int, with json: String) {
-        let start = arena.count
-        arena.append(json)
-        records[index].headers = ByteRange(offset: start, length: arena.count - start)
-    }
-
     /// Says where the batch ends.
     /// - Parameters:
     ///   - checkpoint: the position behind the last record.

@@ -15,19 +15,22 @@ public final class Pipeline: Sendable {
         public var destination: any Destination
         public var store: any StateStore
         public var filter: EventFilter
+        /// Nil sends every payload whole.
+        public var claimCheck: ClaimCheck?
         public var limits: BatchLimits
         public var leaseTTL: Duration
 
         /// The parts of the pipeline `name`.
         public init(
             name: String, source: any Source, destination: any Destination, store: any StateStore,
-            filter: EventFilter, limits: BatchLimits, leaseTTL: Duration
+            filter: EventFilter, claimCheck: ClaimCheck? = nil, limits: BatchLimits, leaseTTL: Duration
         ) {
             self.name = name
             self.source = source
             self.destination = destination
             self.store = store
             self.filter = filter
+            self.claimCheck = claimCheck
             self.limits = limits
             self.leaseTTL = leaseTTL
         }

@@ -116,6 +116,7 @@ final class PipelineWorker {
                 for index in doubtful[id] ?? [] { batch.filter(at: index) }
             }
         }
+        parts.claimCheck?.apply(to: batch)
         let count = batch.records.count
         metrics.read.increment(by: count)
         let filtered = batch.count(of: .filtered)
@@ -239,11 +240,15 @@ final class PipelineWorker {
         for request in requests {
             switch request.kind {
             case .retryDeadLetters(let ids):
-                let source = parts.source
+                let (source, claimCheck) = (parts.source, parts.claimCheck)
                 try await save()
                 let delivery = try await parts.destination.retry(
                     ids, for: request, after: state, under: term.grant,
-                    decode: { try await source.decode(document: $0) })
+                    decode: {
+                        let batch = try await source.decode(document: $0)
+                        claimCheck?.apply(to: batch)
+                        return batch
+                    })
                 state = delivery.state
                 metrics.delivered.increment(by: delivery.delivered)
                 status.update { $0.eventsDelivered += Int64(delivery.delivered) }

@@ -60,7 +60,7 @@ extension NativeQueue {
                 failures.append("\(id): \(batch.poison.last?.message ?? "no event")")
                 continue
             }
-            batch.replaceHeaders(at: 0, with: Self.marked(batch.arena, batch.records[0].headers))
+            batch.setHeader(EventBatch.redeliveryHeader, to: "retry", at: 0)
             var next = state
             next.position += 1
             next.revision += 1
@@ -147,16 +147,6 @@ extension NativeQueue {
         }
         batch.append(record)
         return batch
-    }
-
-    /// The headers with the mark of a redelivery.
-    static func marked(_ arena: ByteArena, _ headers: ByteRange) -> String {
-        let mark = "\"outbox-relay-redelivery\":\"retry\"}"
-        guard headers.isPresent else { return "{" + mark }
-        var text = arena.string(headers)
-        while let last = text.last, last != "}" { text.removeLast() }
-        text.removeLast()
-        return text.contains(":") ? text + "," + mark : "{" + mark
     }
 
     private static func bytes(_ hex: String) -> [UInt8]? {

@@ -52,6 +52,9 @@ struct Wiring {
                 Pipeline.Parts(
                     name: parts.pipeline, source: source, destination: destination, store: store,
                     filter: EventFilter(topics: parts.settings.topics, types: parts.settings.types),
+                    claimCheck: parts.settings.claimCheck.map {
+                        ClaimCheck(limit: $0, database: endpoint.database, collection: endpoint.collection)
+                    },
                     limits: parts.limits(settings, buffer: buffer), leaseTTL: settings.leaseTTL),
                 status: pipelineStatus, logger: logger)
         }
