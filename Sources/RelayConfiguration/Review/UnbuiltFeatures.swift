@@ -11,7 +11,6 @@ enum UnbuiltFeatures {
         let source = review.settings.source
         return unbuilt(review, Table.kind.variable, if: source.kind != .outbox, accepted: "`outbox`")
             + unbuilt(review, Table.capture.variable, if: source.capture != .stream, accepted: "`stream`")
-            + unbuilt(review, Table.cleanup.variable, if: source.cleanup != .none, accepted: "`none`")
             + unbuilt(review, Table.onHistoryLost.variable, if: source.onHistoryLost != .halt, accepted: "`halt`")
             + unbuilt(review, Table.rescanSlack.variable, if: true, accepted: "not to be set")
     }

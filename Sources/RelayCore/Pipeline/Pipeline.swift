@@ -17,11 +17,14 @@ public final class Pipeline: Sendable {
         public var filter: EventFilter
         public var limits: BatchLimits
         public var leaseTTL: Duration
+        /// Where it tells up to where it has settled; nil where nobody asks.
+        public var registration: (any PipelineRegistration)?
 
         /// The parts of the pipeline `name`.
         public init(
             name: String, source: any Source, destination: any Destination, store: any StateStore,
-            filter: EventFilter, limits: BatchLimits, leaseTTL: Duration
+            filter: EventFilter, limits: BatchLimits, leaseTTL: Duration,
+            registration: (any PipelineRegistration)? = nil
         ) {
             self.name = name
             self.source = source
@@ -30,6 +33,7 @@ public final class Pipeline: Sendable {
             self.filter = filter
             self.limits = limits
             self.leaseTTL = leaseTTL
+            self.registration = registration
         }
     }
 

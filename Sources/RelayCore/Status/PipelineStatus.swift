@@ -69,7 +69,7 @@ public struct PipelineSnapshot: Sendable {
     public var inFlight: Int = 0
     /// Events given up on and not yet retried or discarded.
     public var deadLetters: Int = 0
-    /// Why settled documents are not cleaned up, if they are not.
+    /// Why this pipeline keeps settled documents from being cleaned up, if it does; known to the relay that cleans.
     public var cleanupBlockedBy: [String] = []
     /// How often reading and delivering began anew after a failure.
     public var restarts: Int = 0
