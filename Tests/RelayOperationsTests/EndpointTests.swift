@@ -51,9 +51,13 @@ import Testing
         let document = try #require(try JSONSerialization.jsonObject(with: Data(answer.body.utf8)) as? [String: Any])
         #expect(
             Set(document.keys) == [
-                "name", "version", "ready", "live", "mongoDBReached", "mongoDBProblem", "stuck", "pipelines",
+                "name", "version", "ready", "live", "mongoDBReached", "mongoDBProblem", "stuck", "cleanup",
+                "pipelines",
             ])
         #expect(document["ready"] as? Bool == false)
+        let cleanup = try #require(document["cleanup"] as? [String: Any])
+        #expect(cleanup["mode"] as? String == "none" && cleanup["state"] as? String == "off")
+        #expect(cleanup["cleaned"] as? Int == 0 && cleanup["lastError"] is NSNull)
         #expect(document["mongoDBProblem"] is NSNull)
         let pipelines = try #require(document["pipelines"] as? [[String: Any]])
         #expect(pipelines.count == 2)
@@ -124,6 +128,26 @@ import Testing
         #expect(pipeline["lagSeconds"] is NSNull)
         #expect(pipeline["oplogHeadroomSeconds"] is NSNull)
         #expect(pipeline["lastErrorAt"] is NSNull)
+    }
+
+    @Test func cleanupTellsWhatIsInTheWay() async throws {
+        let status = RelayStatus.example()
+        status.updateCleanup {
+            $0 = CleanupSnapshot(mode: "delete", state: .blocked)
+            $0.blockedBy = ["shop/<billing> is paused"]
+            $0.cleaned = 12
+        }
+        let json = try JSONSerialization.jsonObject(with: Data(status.json().text.utf8)) as? [String: Any]
+        let cleanup = try #require(json?["cleanup"] as? [String: Any])
+        #expect(cleanup["blockedBy"] as? [String] == ["shop/<billing> is paused"])
+        #expect(cleanup["cleaned"] as? Int == 12 && cleanup["state"] as? String == "blocked")
+        #expect(StatusPage.html(status).contains("shop/&lt;billing&gt; is paused"))
+        func gauge() -> String? {
+            status.metricFamilies().first { $0.name == CleanupMetrics.blocked }?.samples.first?.value
+        }
+        #expect(gauge() == "1")
+        status.updateCleanup { $0 = CleanupSnapshot(mode: "delete", state: .standby) }
+        #expect(gauge() == nil)
     }
 
     @Test func pageEscapesWhatServersSaid() async throws {

@@ -23,6 +23,9 @@ enum Contradictions {
                 if: source.capture == .poll && source.kind != .changes && source.cleanup == .none,
                 "`poll` needs settled documents to be deleted or marked, or it would read all of them again and again")
             + review.conflict(
+                Table.cleanup.variable, kind, if: source.cleanup == .mark && source.kind == .embedded,
+                "`mark` needs documents of the events' own; settled elements of an array can only be deleted")
+            + review.conflict(
                 Table.onHistoryLost.variable, kind, if: source.onHistoryLost == .rescan && source.kind == .changes,
                 "cannot be `rescan`, since no collection holds the changes that were missed")
     }

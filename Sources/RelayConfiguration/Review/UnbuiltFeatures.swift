@@ -11,7 +11,6 @@ enum UnbuiltFeatures {
         let source = review.settings.source
         return unbuilt(review, Table.kind.variable, if: source.kind == .embedded, accepted: "`outbox`, `changes`")
             + unbuilt(review, Table.capture.variable, if: source.capture != .stream, accepted: "`stream`")
-            + unbuilt(review, Table.cleanup.variable, if: source.cleanup != .none, accepted: "`none`")
     }
 
     private static func compensation(_ review: SettingsReview) -> [ConfigurationProblem] {

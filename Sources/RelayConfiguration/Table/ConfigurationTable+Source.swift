@@ -13,8 +13,9 @@ extension ConfigurationTable {
             "SOURCE_BACKLOG", .choice, default: "publish", in: .documents,
             "What happens to documents that are already there at the first start.")
         static let cleanup = Setting<SourceCleanup>(
-            "SOURCE_CLEANUP", .choice, default: "none", in: .outbox,
-            "What happens to settled outbox documents; `mark` sets `settledAt`, for a TTL index.")
+            "SOURCE_CLEANUP", .choice, default: "none", in: .documents,
+            "What happens to what every destination has settled: outbox documents are deleted, or get `settledAt`, for "
+                + "a TTL index (`mark`); elements of embedded arrays can be deleted only.")
         static let rescanSlack = Setting(
             "SOURCE_RESCAN_SLACK", .duration(.zero ... .seconds(30 * 86_400)), default: "1h", in: .documents,
             "How far before the checkpoint a re-scan looks where nothing is cleaned up.")

@@ -19,11 +19,14 @@ public final class Pipeline: Sendable {
         public var claimCheck: ClaimCheck?
         public var limits: BatchLimits
         public var leaseTTL: Duration
+        /// Where it tells up to where it has settled; nil where nobody asks.
+        public var registration: (any PipelineRegistration)?
 
         /// The parts of the pipeline `name`.
         public init(
             name: String, source: any Source, destination: any Destination, store: any StateStore,
-            filter: EventFilter, claimCheck: ClaimCheck? = nil, limits: BatchLimits, leaseTTL: Duration
+            filter: EventFilter, claimCheck: ClaimCheck? = nil, limits: BatchLimits, leaseTTL: Duration,
+            registration: (any PipelineRegistration)? = nil
         ) {
             self.name = name
             self.source = source
@@ -33,6 +36,7 @@ public final class Pipeline: Sendable {
             self.claimCheck = claimCheck
             self.limits = limits
             self.leaseTTL = leaseTTL
+            self.registration = registration
         }
     }
 

@@ -7,7 +7,10 @@ final class PipelineWorker {
     private let parts: Pipeline.Parts
     private let status: PipelineStatus
     private let metrics: RelayMetrics
-    private var state: StoredState
+    /// The state as last stored; whoever cleans the source hears of every change.
+    private var state: StoredState { didSet { parts.registration?.note(state) } }
+    /// Whether this term has told where it begins.
+    private var isRegistered = false
     /// A position behind which everything is settled that is not worth a transaction yet.
     private var unsaved: EventBatch?
     private var lastSave = ContinuousClock.now
@@ -56,6 +59,9 @@ final class PipelineWorker {
         let queue = BatchQueue(limits: limits)
         let start = state.checkpoint
         unsaved = nil
+        // What was reported before may be ahead of this, as after a restore: it is taken back before anything is read.
+        try await parts.registration?.begin(after: state)
+        isRegistered = true
         try await parts.destination.begin(after: state, under: term.grant)
         term.pipeline.watch(queue)
         defer { term.pipeline.watch(nil) }
@@ -207,6 +213,8 @@ final class PipelineWorker {
     /// Paused: answers requests only.
     private func idle() async {
         status.progress.beat(parts.name, longestWait: .seconds(10))
+        // A pipeline that is paused holds up cleaning at its place as well, wherever it stood before.
+        if !isRegistered { isRegistered = (try? await parts.registration?.begin(after: state)) != nil }
         await answerRequests()
         await term.pipeline.pause(for: .milliseconds(200))
         // A former leader may have carried out a `resume` after this one looked.

@@ -71,7 +71,7 @@ public struct PipelineSnapshot: Sendable {
     public var deadLetters: Int = 0
     /// The last stretch of the oplog that was gone before it was read, in Unix seconds.
     public var historyGap: HistoryGap?
-    /// Why settled documents are not cleaned up, if they are not.
+    /// Why this pipeline keeps settled documents from being cleaned up, if it does; known to the relay that cleans.
     public var cleanupBlockedBy: [String] = []
     /// How often reading and delivering began anew after a failure.
     public var restarts: Int = 0

@@ -12,6 +12,7 @@ public final class RelayStatus: Sendable {
     public let progress: LoopProgress
     private let mongoReached = Mutex(false)
     private let mongoProblem = Mutex<String?>(nil)
+    private let cleaning = Mutex(CleanupSnapshot.off)
 
     /// The status of a relay called `name`.
     public init(name: String, version: String, pipelines: [PipelineStatus], progress: LoopProgress) {
@@ -30,6 +31,12 @@ public final class RelayStatus: Sendable {
         mongoReached.withLock { $0 = true }
         mongoProblem.withLock { $0 = nil }
     }
+
+    /// What becomes of settled documents, a copy of now.
+    public var cleanup: CleanupSnapshot { cleaning.withLock { $0 } }
+
+    /// Changes ``cleanup`` under its lock; `change` must be short.
+    public func updateCleanup(_ change: (inout sending CleanupSnapshot) -> Void) { cleaning.withLock { change(&$0) } }
 
     /// Why MongoDB has not been reached yet, for `/readyz` and `/status`.
     public var mongoDBProblem: String? { mongoProblem.withLock { $0 } }

@@ -34,7 +34,7 @@ extension MongoStateStore {
     /// The change of the lease's document that grants it to `owner` if it is free, and else changes nothing. (As a
     /// condition of the update it could not be: a missing document is to be made, and conditions on the clock are then
     /// not allowed.)
-    private static func acquisition(owner: String, holder: String, ttl: Duration, floor: Int64) -> BSONValue {
+    static func acquisition(owner: String, holder: String, ttl: Duration, floor: Int64) -> BSONValue {
         let isOurs: BSONValue = ["$eq": ["$owner", ["$literal": .string(owner)]]]
         let isFree: BSONValue = [
             "$or": [["$eq": [["$ifNull": ["$owner", nil]], nil]], isOurs, ["$lte": ["$expiresAt", "$$NOW"]]]

@@ -34,6 +34,9 @@ enum MetricHelp {
         WebhookMetrics.attempts: "Requests to the webhook that have ended since the process started, by outcome.",
         WebhookMetrics.attemptSeconds: "Seconds that one request to the webhook took, by class of its outcome.",
         WebhookMetrics.deliverySeconds: "Seconds from an event's commit to its delivery to the webhook.",
+        CleanupMetrics.cleaned: "Settled events deleted or marked in the source since the process started.",
+        CleanupMetrics.blocked:
+            "1 while a pipeline keeps settled events from being cleaned up, else 0. Of the relay that cleans only.",
         OperationsMetrics.info: "Always 1; the labels name the relay and the version of its build.",
         OperationsMetrics.ready: "1 once MongoDB was reached since the process started, else 0.",
         OperationsMetrics.stuckLoops: "Loops without progress for three times their longest wait; above 0 is not live.",

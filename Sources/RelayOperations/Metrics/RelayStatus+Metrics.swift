@@ -29,6 +29,7 @@ extension RelayStatus {
             .gauge(OperationsMetrics.info, [(info, 1)]),
             .gauge(OperationsMetrics.ready, [([], hasReachedMongoDB ? 1 : 0)]),
             .gauge(OperationsMetrics.stuckLoops, [([], Double(progress.stuck().count))]),
+            .gauge(CleanupMetrics.blocked, cleanup.knowsBlockers ? [([], cleanup.blockedBy.isEmpty ? 0 : 1)] : []),
             leaderGauge(RelayMetrics.lagSeconds) { $0.lagSeconds },
             leaderGauge(OperationsMetrics.lagEvents) { $0.lagEvents.map(Double.init) },
             gauge(RelayMetrics.oplogHeadroomSeconds) { $0.oplogHeadroomSeconds },

@@ -17,7 +17,22 @@ extension RelayStatus {
                         .object([("loop", .string(loop.name)), ("seconds", .number(loop.seconds.toMilliseconds))])
                     })
             ),
+            ("cleanup", cleanup.json),
             ("pipelines", .array(pipelines.map { $0.snapshot.json(now: now) })),
+        ])
+    }
+}
+
+extension CleanupSnapshot {
+    /// The member `cleanup` of `/status`.
+    fileprivate var json: JSONValue {
+        .object([
+            ("mode", .string(mode)),
+            ("state", .string(state.rawValue)),
+            ("blockedBy", .array(blockedBy.map { .string($0) })),
+            ("cleaned", .integer(cleaned)),
+            ("lastError", .optional(lastError)),
+            ("lastErrorAt", .optional(lastErrorAt.flatMap(UTCTime.init(unixSeconds:))?.rfc3339)),
         ])
     }
 }

@@ -28,7 +28,7 @@ enum StatusPage {
             <p>outbox-relay \(escaped(status.version))</p>
             \(verdict("Ready", status.readiness))
             \(verdict("Live", status.liveness))
-            \(rows)
+            \(rows)\(cleanup(status.cleanup))
             <p><a href="status">JSON</a> <a href="metrics">metrics</a></p>
             </body>
             </html>
@@ -111,6 +111,21 @@ enum StatusPage {
         guard !notes.isEmpty else { return "" }
         let items = notes.map { "<dt>\(escaped($0.0))</dt><dd>\(escaped($0.1))</dd>" }.joined()
         return "<h2>\(escaped(pipeline.name))</h2><dl>\(items)</dl>\n"
+    }
+
+    /// Nothing where nothing is cleaned up.
+    private static func cleanup(_ cleanup: CleanupSnapshot) -> String {
+        if cleanup.state == .off { return "" }
+        let isBad = cleanup.state == .blocked || cleanup.state == .failing
+        var notes = cleanup.blockedBy.map { ("blocked by", $0) }
+        if let error = cleanup.lastError {
+            let time = cleanup.lastErrorAt.flatMap(UTCTime.init(unixSeconds:))?.rfc3339
+            notes.append(("last error" + (time.map { " at \($0)" } ?? ""), error))
+        }
+        let items = notes.map { "<dt>\(escaped($0.0))</dt><dd>\(escaped($0.1))</dd>" }.joined()
+        return "<h2>Cleanup</h2><p class=\"\(isBad ? "bad" : "good")\">\(escaped(cleanup.mode)): "
+            + "\(cleanup.state.rawValue), \(cleanup.cleaned) cleaned up</p>"
+            + (items.isEmpty ? "" : "<dl>\(items)</dl>") + "\n"
     }
 
     private static func number(_ value: (some BinaryInteger)?) -> String { value.map { "\($0)" } ?? "unknown" }

@@ -6,7 +6,17 @@ package struct RelayReport: Decodable, Sendable {
     package var ready: Bool
     package var live: Bool
     package var mongoDBProblem: String?
+    package var cleanup: Cleanup
     package var pipelines: [Pipeline]
+
+    /// What becomes of settled documents.
+    package struct Cleanup: Decodable, Sendable {
+        package var mode: String
+        package var state: String
+        package var blockedBy: [String]
+        package var cleaned: Int
+        package var lastError: String?
+    }
 
     /// One pipeline in it; see design section 6 for the fields.
     package struct Pipeline: Decodable, Sendable {

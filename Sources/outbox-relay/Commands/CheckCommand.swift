@@ -24,7 +24,7 @@ struct CheckCommand: AsyncParsableCommand {
                 for await (index, findings) in group { found[index] = findings }
                 return found
             }
-            let findings = await source + destinations.flatMap { $0 }
+            let findings = await source + (relay.cleanupInspector?.findings() ?? []) + destinations.flatMap { $0 }
             if json {
                 try Terminal.sayJSON(findings)
             } else {

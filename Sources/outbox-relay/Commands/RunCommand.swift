@@ -34,8 +34,8 @@ struct RunCommand: AsyncParsableCommand {
         let operations = OperationsServer(
             host: settings.httpHost, port: settings.httpPort, status: relay.status, metrics: metrics, logger: logger)
         let pipelines = PipelinesService(
-            pipelines: relay.pipelines, oplogWatch: relay.oplogWatch, shutdownTimeout: settings.shutdownTimeout,
-            logger: logger)
+            pipelines: relay.pipelines, oplogWatch: relay.oplogWatch, upkeep: relay.upkeep,
+            shutdownTimeout: settings.shutdownTimeout, logger: logger)
         // Services stop in the reverse order: health and metrics answer until the last event is settled.
         let group = ServiceGroup(
             configuration: .init(

@@ -16,11 +16,13 @@ struct SetupCommand: AsyncParsableCommand {
             let relay = Wiring(settings)
             if prints {
                 for line in relay.inspector.setupCommands { Terminal.say(line) }
+                for line in relay.cleanupInspector?.setupCommands ?? [] { Terminal.say(line) }
                 for parts in relay.destinations { Terminal.say(parts.setupScript) }
                 return
             }
             for parts in relay.destinations { Terminal.say(try await parts.setUp()) }
             for line in try await relay.inspector.setUp() { Terminal.say(line) }
+            for line in try await relay.cleanupInspector?.setUp() ?? [] { Terminal.say(line) }
         }
     }
 }

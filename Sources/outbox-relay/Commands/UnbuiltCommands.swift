@@ -28,15 +28,3 @@ struct AuditCommand: UnbuiltCommand {
     static let instead = "Compare the outbox's ids with the queue's column event_id by SQL meanwhile."
     @Argument(parsing: .captureForPassthrough) var rest: [String] = []
 }
-
-struct AdoptCommand: UnbuiltCommand {
-    static let name = "adopt"
-    static let instead = "Keep RELAY_NAME and the destination's name as they are meanwhile."
-    @Argument(parsing: .captureForPassthrough) var rest: [String] = []
-}
-
-struct ForgetCommand: UnbuiltCommand {
-    static let name = "forget"
-    static let instead = "Nothing waits for a removed destination in this version: no cleanup is built yet."
-    @Argument(parsing: .captureForPassthrough) var rest: [String] = []
-}

@@ -26,6 +26,13 @@ protocol DestinationParts: Sendable {
     /// Creates what is missing; returns what to say of it.
     func setUp() async throws -> String
 
+    /// Names of pipelines of the relay `relay` that have state where this destination's lies.
+    func storedPipelines(of relay: String) async throws -> [String]
+
+    /// Carries the state of the pipeline `old` over to this one's name.
+    /// - Throws: ``RelayError`` when that is not to be done; nothing is changed then.
+    func adopt(_ old: String) async throws
+
     /// The same for a person to do: SQL or commands, with a line of what to do with them.
     var setupScript: String { get }
 }

@@ -9,6 +9,7 @@ import ServiceLifecycle
 struct PipelinesService: Service {
     let pipelines: [Pipeline]
     let oplogWatch: OplogWatch
+    let upkeep: SourceUpkeep
     let shutdownTimeout: Duration
     let logger: Logger
 
@@ -16,9 +17,13 @@ struct PipelinesService: Service {
         await withGracefulShutdownHandler {
             await withTaskGroup(of: Void.self) { group in
                 let watch = Task { await oplogWatch.run() }
+                let side = Task { await upkeep.run() }
                 for pipeline in pipelines { group.addTask { await pipeline.run() } }
                 await group.waitForAll()
                 watch.cancel()
+                // The cleaner gives its lease back.
+                side.cancel()
+                await side.value
             }
         } onGracefulShutdown: {
             logger.info("shutting down")

@@ -1,6 +1,7 @@
 import Logging
 import RelayConfiguration
 import RelayCore
+import RelayMongoDB
 import RelayPostgreSQL
 
 /// A destination in PostgreSQL.
@@ -8,8 +9,10 @@ struct QueueParts: DestinationParts {
     let settings: DestinationSettings
     let pipeline: String
     private let options: NativeQueue.Options
+    private let endpoint: MongoEndpoint
 
-    init(_ destination: DestinationSettings, _ relay: RelaySettings) {
+    init(_ destination: DestinationSettings, _ relay: RelaySettings, endpoint: MongoEndpoint) {
+        self.endpoint = endpoint
         settings = destination
         pipeline = "\(relay.name)/\(destination.name)"
         options = NativeQueue.Options(
@@ -39,6 +42,24 @@ struct QueueParts: DestinationParts {
     func setUp() async throws -> String {
         try await NativeQueue(options, logger: Logger(label: "outbox-relay")).setUp()
         return "PostgreSQL (\(settings.name)): the schema \(options.schema) is there"
+    }
+
+    func storedPipelines(of relay: String) async throws -> [String] {
+        try await QueueAdoption(options).stored(of: relay)
+    }
+
+    func adopt(_ old: String) async throws {
+        // The start time and the registration lie in MongoDB whatever the destination: there before the new name has a
+        // checkpoint, and gone only after the old one has none.
+        let start = MongoAdoption(endpoint, from: old, to: pipeline, holder: Self.holder)
+        switch try await QueueAdoption(options).move(
+            from: old, to: pipeline, beforeCommit: { try await start.copyStart() })
+        {
+        case nil: try await start.dropOldStart()
+        case .missing: throw MongoAdoption.missing(old, in: "the schema \(options.schema) of PostgreSQL")
+        case .hasDelivered: throw MongoAdoption.hasDelivered(pipeline, old)
+        case .held(let name, let holder): throw MongoAdoption.isHeld(name, by: holder)
+        }
     }
 
     var setupScript: String {

@@ -71,5 +71,13 @@ struct WebhookParts: DestinationParts {
         return "MongoDB (\(settings.name)): the collections of its state are there"
     }
 
+    func storedPipelines(of relay: String) async throws -> [String] {
+        try await RegistryAdministration(state.endpoint).stored(of: relay)
+    }
+
+    func adopt(_ old: String) async throws {
+        try await MongoAdoption(state.endpoint, from: old, to: pipeline, holder: Self.holder).moveState()
+    }
+
     var setupScript: String { MongoStateStore.setupScript(database: state.endpoint.stateDatabase) }
 }

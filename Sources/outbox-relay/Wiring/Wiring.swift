@@ -9,7 +9,7 @@ struct Wiring {
     let settings: RelaySettings
     let destinations: [any DestinationParts]
     let inspector: MongoInspector
-    private let endpoint: MongoEndpoint
+    let endpoint: MongoEndpoint
 
     init(_ settings: RelaySettings) {
         self.settings = settings
@@ -19,7 +19,7 @@ struct Wiring {
         self.endpoint = endpoint
         destinations = settings.destinations.map { destination -> any DestinationParts in
             switch destination.kind {
-            case .postgresql: QueueParts(destination, settings)
+            case .postgresql: QueueParts(destination, settings, endpoint: endpoint)
             case .webhook: WebhookParts(destination, settings, endpoint: endpoint)
             }
         }
@@ -31,6 +31,7 @@ struct Wiring {
         let status: RelayStatus
         let pipelines: [Pipeline]
         let oplogWatch: OplogWatch
+        let upkeep: SourceUpkeep
     }
 
     /// Makes the pipelines.
@@ -44,7 +45,13 @@ struct Wiring {
             name: settings.name, version: Version.current, pipelines: statuses, progress: progress)
         // Equal shares: a slow destination cannot take the others' room.
         let buffer = settings.bufferBytes / destinations.count
-        let pipelines = try zip(destinations, statuses).map { parts, pipelineStatus in
+        let registrar = PipelineRegistrar(
+            PipelineRegistrar.Options(
+                endpoint: endpoint, collections: cleanableCollections, pipelines: destinations.map(\.pipeline),
+                holder: QueueParts.holder), logger: logger)
+        let registrations = destinations.map { registrar.registration(of: $0.pipeline) }
+        let pipelines = try zip(zip(destinations, statuses), registrations).map { both, registration in
+            let (parts, pipelineStatus) = both
             let source = MongoSource(
                 Self.source(settings, endpoint, parts), status: pipelineStatus, relay: status, logger: logger)
             let (destination, store) = try parts.ends(status: pipelineStatus, logger: logger)
@@ -55,10 +62,15 @@ struct Wiring {
                     claimCheck: parts.settings.claimCheck.map {
                         ClaimCheck(limit: $0, database: endpoint.database, collection: endpoint.collection)
                     },
-                    limits: parts.limits(settings, buffer: buffer), leaseTTL: settings.leaseTTL),
+                    limits: parts.limits(settings, buffer: buffer), leaseTTL: settings.leaseTTL,
+                    registration: registration.forPipeline),
                 status: pipelineStatus, logger: logger)
         }
-        return Relay(status: status, pipelines: pipelines, oplogWatch: OplogWatch(endpoint, relay: status))
+        let upkeep = SourceUpkeep(
+            registrar: registrar, registrations: registrations,
+            cleaner: cleaning.map { Cleaner($0, status: status, logger: logger) }, wiring: self, logger: logger)
+        return Relay(
+            status: status, pipelines: pipelines, oplogWatch: OplogWatch(endpoint, relay: status), upkeep: upkeep)
     }
 
     private static func source(
