@@ -106,9 +106,10 @@ public final class WebhookDestination: Destination {
         var failures: [String] = []
         // In parts: letters are held whole, and each part is one transaction.
         for part in letters.parts(of: Self.lettersAtOnce) {
-            let found = try await store.waitingDeadLetters(part)
-            failures += missing(part, found.map(\.id))
-            let events = try await redeliverable(found, &failures, decode)
+            let (found, unreadable) = try await waiting(part)
+            failures += missing(part, found.map(\.id) + unreadable.map(\.id))
+            failures += unreadable.map { "\($0.id): it cannot be read: \($0.error)" }
+            let events = await redeliverable(found, &failures, decode)
             if events.isEmpty { continue }
             count += events.count
             state = try await write(after: state, under: grant) { machine in
@@ -123,11 +124,17 @@ public final class WebhookDestination: Destination {
     private func redeliverable(
         _ letters: [StoredDeadLetter], _ failures: inout [String],
         _ decode: @Sendable ([UInt8]) async throws -> EventBatch
-    ) async throws -> [(id: Int64, event: EventReference)] {
+    ) async -> [(id: Int64, event: EventReference)] {
         var events: [(id: Int64, event: EventReference)] = []
         for letter in letters {
             if let document = letter.document {
-                let batch = try await decode(document)
+                let batch: EventBatch
+                do {
+                    batch = try await decode(document)
+                } catch {
+                    failures.append("\(letter.id): its document cannot be read: \(error)")
+                    continue
+                }
                 if batch.records.first?.outcome == .event {
                     events.append((letter.id, EventReference(batch, index: 0, position: letter.event?.position ?? 0)))
                 } else {
@@ -140,6 +147,26 @@ public final class WebhookDestination: Destination {
             }
         }
         return events
+    }
+
+    /// Those of `ids` that wait, and those that cannot be read though the store answers: a damaged one must not keep the
+    /// request, and every request behind it, from being carried out.
+    private func waiting(
+        _ ids: [Int64]
+    ) async throws -> (found: [StoredDeadLetter], unreadable: [(id: Int64, error: RelayError)]) {
+        do {
+            return (try await store.waitingDeadLetters(ids), [])
+        } catch let error as RelayError where error.concernsOneDocument {
+            guard ids.count > 1 else { return ([], ids.map { ($0, error) }) }
+            var found: [StoredDeadLetter] = []
+            var unreadable: [(id: Int64, error: RelayError)] = []
+            for id in ids {
+                let (one, none) = try await waiting([id])
+                found += one
+                unreadable += none
+            }
+            return (found, unreadable)
+        }
     }
 
     /// Dead letters that are looked up, and changed, at once.
@@ -157,7 +184,9 @@ public final class WebhookDestination: Destination {
         var count = 0
         var failures: [String] = []
         for part in letters.parts(of: Self.lettersAtOnce) {
-            let found = try await store.waitingDeadLetters(part).map(\.id)
+            let (readable, unreadable) = try await waiting(part)
+            // What cannot be read any more can be given up all the same.
+            let found = readable.map(\.id) + unreadable.map(\.id)
             failures += missing(part, found)
             if found.isEmpty { continue }
             count += found.count

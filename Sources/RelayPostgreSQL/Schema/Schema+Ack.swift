@@ -70,7 +70,7 @@ extension NativeSchema {
             LOOP
                 _known := true;
                 IF $5 >= _key.upto THEN
-                    PERFORM {schema}._release_key($1, $3, $4::smallint, _key.key, _key.upto);
+                    PERFORM {schema}._release_key($1, $3, $4::smallint, _key.key, _key.upto, false);
                 ELSE
                     DELETE FROM {schema}.parked p WHERE p."group" = $1 AND p.stream = $3 AND p.slot = $4
                         AND p.key = _key.key AND p.position <= $5 AND NOT p.dead;
@@ -180,10 +180,9 @@ extension NativeSchema {
         BEGIN
             SELECT * INTO _out FROM {schema}._require_out(_lease, $3, $4);
             _event := _out.event;
-            INSERT INTO {schema}.parked_keys AS k ("group", stream, slot, key, due_at)
-                VALUES ($1, $3, _event.slot, _event.key, clock_timestamp() + $5)
-                ON CONFLICT ON CONSTRAINT parked_keys_pkey DO UPDATE SET due_at = k.due_at,
-                    upto = CASE WHEN k.token = $2 THEN least(k.upto, $4 - 1) ELSE k.upto END;
+            PERFORM {schema}._hold_keys($1, ARRAY[$3], ARRAY[_event.slot], ARRAY[_event.key], clock_timestamp() + $5);
+            UPDATE {schema}.parked_keys k SET upto = $4 - 1 WHERE k."group" = $1 AND k.stream = $3
+                AND k.slot = _event.slot AND k.key = _event.key AND k.token = $2 AND k.upto >= $4;
             INSERT INTO {schema}.parked AS p ("group", stream, slot, position, key, due_at, attempts, error)
                 VALUES ($1, $3, _event.slot, $4, _event.key, clock_timestamp() + $5, _event.attempts, $6)
                 ON CONFLICT ON CONSTRAINT parked_pkey DO UPDATE SET due_at = excluded.due_at,

@@ -27,10 +27,10 @@ extension NativeSchema {
                 INSERT INTO {schema}.parked AS p ("group", stream, slot, position, key, due_at, attempts, dead)
                     VALUES ($1, $3, _event.slot, $4, _event.key, 'infinity', _event.attempts, true)
                     ON CONFLICT ON CONSTRAINT parked_pkey DO UPDATE SET dead = true;
-                DELETE FROM {schema}.parked_keys k WHERE k."group" = $1 AND k.stream = $3 AND k.slot = _event.slot
-                    AND k.key = _event.key AND k.token IS NULL AND NOT EXISTS (
-                        SELECT FROM {schema}.parked p WHERE p."group" = $1 AND p.stream = $3
-                            AND p.slot = _event.slot AND p.key = _event.key AND NOT p.dead);
+                IF EXISTS (SELECT FROM {schema}.parked_keys k WHERE k."group" = $1 AND k.stream = $3
+                    AND k.slot = _event.slot AND k.key = _event.key AND k.token IS NULL) THEN
+                    PERFORM {schema}._drop_key($1, $3, _event.slot, _event.key);
+                END IF;
             END IF;
             RETURN _id;
         END $fn$;

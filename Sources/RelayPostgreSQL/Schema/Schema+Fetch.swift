@@ -21,7 +21,7 @@ extension NativeSchema {
                     AND NOT EXISTS (SELECT FROM {schema}.parked_keys o JOIN {schema}.streams t ON t.stream = o.stream
                         WHERE o."group" = $1 AND o.slot = k.slot AND o.key = k.key
                             AND t.family = s.family AND t.generation < s.generation)
-                ORDER BY k.due_at LIMIT $3 FOR UPDATE OF k SKIP LOCKED
+                ORDER BY k.due_at LIMIT $3 FOR NO KEY UPDATE OF k SKIP LOCKED
             LOOP
                 EXIT WHEN _left <= 0;
                 _upto := NULL;

@@ -107,6 +107,8 @@ extension NativeSchema {
             _token := (lpad(to_hex(_lease), 8, '0') || substr(gen_random_uuid()::text, 9))::uuid;
 
             IF _parked THEN
+                -- Before anything is read, so that nobody parks behind a key that this deletes.
+                PERFORM {schema}._drop_empty_keys($1, _left);
                 -- In the order of positions, so that acknowledging a slot step by step passes nothing unseen.
                 RETURN QUERY SELECT * FROM {schema}._fetch_parked($1, _token, _left) ORDER BY 2, 3, 4;
                 GET DIAGNOSTICS _rows = ROW_COUNT;

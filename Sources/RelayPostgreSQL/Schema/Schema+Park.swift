@@ -1,40 +1,98 @@
 extension NativeSchema {
     /// Parked keys and the bookkeeping of leases, shared by fetch, ack and nack. Names with an underscore are private.
     static let parkFunctions = #"""
-        -- Appends events to their keys' queues. The key's row is locked first: whoever empties the queue at the same
-        -- time either waits and sees the newcomer, or is waited for and the row is made anew.
+        -- Makes rows for keys that have none, and keeps those that are there from being deleted until the transaction
+        -- ends. It is the weakest lock that does: whoever leases such a key, or lets go of it, does not wait for this,
+        -- nor this for them. Consumers hold some keys, in whatever order fetch() gave them, while they park behind
+        -- others; if they waited for one another here, two of them would do so for ever.
+        CREATE FUNCTION {schema}._hold_keys(
+            "group" text, streams int[], slots smallint[], keys text[], due timestamptz
+        ) RETURNS void LANGUAGE plpgsql AS $fn$
+        DECLARE
+            _wanted int;
+            _held int;
+        BEGIN
+            SELECT count(*) INTO _wanted FROM (
+                SELECT DISTINCT u.stream, u.slot, u.key FROM unnest($2, $3, $4) AS u(stream, slot, key)) d;
+            LOOP
+                -- Only those that are missing: ON CONFLICT waits for whoever is changing the row.
+                INSERT INTO {schema}.parked_keys AS k ("group", stream, slot, key, due_at)
+                    SELECT DISTINCT $1, u.stream, u.slot, u.key, $5 FROM unnest($2, $3, $4) AS u(stream, slot, key)
+                        WHERE NOT EXISTS (SELECT FROM {schema}.parked_keys o WHERE o."group" = $1
+                            AND o.stream = u.stream AND o.slot = u.slot AND o.key = u.key)
+                        ORDER BY u.stream, u.slot, u.key
+                    ON CONFLICT DO NOTHING;
+                PERFORM FROM {schema}.parked_keys k
+                    WHERE k."group" = $1 AND (k.stream, k.slot, k.key) IN (
+                        SELECT u.stream, u.slot, u.key FROM unnest($2, $3, $4) AS u(stream, slot, key))
+                    ORDER BY k.stream, k.slot, k.key FOR KEY SHARE OF k;
+                GET DIAGNOSTICS _held = ROW_COUNT;
+                -- One that was being deleted is gone now, and is made anew.
+                EXIT WHEN _held >= _wanted;
+            END LOOP;
+        END $fn$;
+
+        -- Appends events to their keys' queues. The key's row is held first: whoever empties the queue at the same
+        -- time either leaves the row, or is waited for and the row is made anew.
         CREATE FUNCTION {schema}._park_behind(
             "group" text, streams int[], slots smallint[], positions bigint[], keys text[]
         ) RETURNS void LANGUAGE plpgsql AS $fn$
         BEGIN
-            INSERT INTO {schema}.parked_keys AS k ("group", stream, slot, key, due_at)
-                SELECT DISTINCT $1, u.stream, u.slot, u.key, now()
-                    FROM unnest($2, $3, $5) AS u(stream, slot, key) ORDER BY u.stream, u.slot, u.key
-                ON CONFLICT ON CONSTRAINT parked_keys_pkey DO UPDATE SET due_at = k.due_at;
+            PERFORM {schema}._hold_keys($1, $2, $3, $5, now());
             INSERT INTO {schema}.parked ("group", stream, slot, position, key, due_at)
                 SELECT $1, u.stream, u.slot, u.position, u.key, now()
                     FROM unnest($2, $3, $4, $5) AS u(stream, slot, position, key)
                 ON CONFLICT DO NOTHING;
         END $fn$;
 
-        -- Ends the lease of a parked key: drops what was acknowledged, and its queue goes on from what is left.
+        -- Deletes a key's row if its queue is empty and nobody is adding to it. Waits for nobody.
+        CREATE FUNCTION {schema}._drop_key("group" text, stream int, slot smallint, key text)
+        RETURNS boolean LANGUAGE plpgsql AS $fn$
+        BEGIN
+            PERFORM FROM {schema}.parked_keys k
+                WHERE k."group" = $1 AND k.stream = $2 AND k.slot = $3 AND k.key = $4 FOR UPDATE SKIP LOCKED;
+            IF NOT FOUND THEN
+                RETURN false;
+            END IF;
+            -- Behind the lock, in a snapshot of its own: what others have parked until then is seen.
+            DELETE FROM {schema}.parked_keys k
+                WHERE k."group" = $1 AND k.stream = $2 AND k.slot = $3 AND k.key = $4 AND NOT EXISTS (
+                    SELECT FROM {schema}.parked p WHERE p."group" = $1 AND p.stream = $2 AND p.slot = $3
+                        AND p.key = $4 AND NOT p.dead);
+            RETURN FOUND;
+        END $fn$;
+
+        -- Rows of keys whose queues were left empty: by acknowledging a slot, or because somebody was adding to them
+        -- and rolled back. Among the keys that are due longest: they get there.
+        CREATE FUNCTION {schema}._drop_empty_keys("group" text, "limit" int) RETURNS void LANGUAGE plpgsql AS $fn$
+        DECLARE _key record;
+        BEGIN
+            FOR _key IN SELECT k.stream, k.slot, k.key FROM (
+                SELECT o.stream, o.slot, o.key FROM {schema}.parked_keys o
+                    WHERE o."group" = $1 AND o.token IS NULL AND o.due_at <= clock_timestamp()
+                    ORDER BY o.due_at LIMIT $2) k
+                WHERE NOT EXISTS (SELECT FROM {schema}.parked p WHERE p."group" = $1 AND p.stream = k.stream
+                    AND p.slot = k.slot AND p.key = k.key AND NOT p.dead)
+            LOOP
+                PERFORM {schema}._drop_key($1, _key.stream, _key.slot, _key.key);
+            END LOOP;
+        END $fn$;
+
+        -- Ends the lease of a parked key: drops what was acknowledged, and its queue goes on from what is left. An empty
+        -- one is deleted, unless the transaction may yet park behind others: then the next fetch does that.
         CREATE FUNCTION {schema}._release_key(
-            "group" text, stream int, slot smallint, key text, upto bigint
+            "group" text, stream int, slot smallint, key text, upto bigint, "drop" boolean DEFAULT true
         ) RETURNS void LANGUAGE plpgsql AS $fn$
         DECLARE _due timestamptz;
         BEGIN
-            PERFORM FROM {schema}.parked_keys k
-                WHERE k."group" = $1 AND k.stream = $2 AND k.slot = $3 AND k.key = $4 FOR UPDATE;
             DELETE FROM {schema}.parked p WHERE p."group" = $1 AND p.stream = $2 AND p.slot = $3 AND p.key = $4
                 AND p.position <= $5 AND NOT p.dead;
             SELECT p.due_at INTO _due FROM {schema}.parked p
                 WHERE p."group" = $1 AND p.stream = $2 AND p.slot = $3 AND p.key = $4 AND NOT p.dead
                 ORDER BY p.position LIMIT 1;
-            IF FOUND THEN
-                UPDATE {schema}.parked_keys k SET token = NULL, upto = NULL, due_at = _due
-                    WHERE k."group" = $1 AND k.stream = $2 AND k.slot = $3 AND k.key = $4;
-            ELSE
-                DELETE FROM {schema}.parked_keys k
+            IF FOUND OR NOT $6 OR NOT {schema}._drop_key($1, $2, $3, $4) THEN
+                -- Where somebody is adding to an empty queue, what they add is due at once.
+                UPDATE {schema}.parked_keys k SET token = NULL, upto = NULL, due_at = coalesce(_due, now())
                     WHERE k."group" = $1 AND k.stream = $2 AND k.slot = $3 AND k.key = $4;
             END IF;
         END $fn$;

@@ -19,17 +19,29 @@ package final class WebhookReceiver: Sendable {
 
     /// The open connections, and how many there ever were.
     private final class Connections: Sendable {
-        private let state = Mutex<(open: [ObjectIdentifier: any Channel], ever: Int)>(([:], 0))
+        private let state = Mutex<(open: [ObjectIdentifier: any Channel], ever: Int, isDown: Bool)>(([:], 0, false))
 
-        var open: [any Channel] { state.withLock { Array($0.open.values) } }
         var ever: Int { state.withLock { $0.ever } }
+
+        /// Closes what is open, and what was accepted just before and is not open yet.
+        func down() async {
+            let open = state.withLock { state in
+                state.isDown = true
+                return Array(state.open.values)
+            }
+            for channel in open { try? await channel.close() }
+        }
+
+        func up() { state.withLock { $0.isDown = false } }
 
         func add(_ channel: any Channel) {
             let number = ObjectIdentifier(channel)
-            state.withLock { state in
+            let isDown = state.withLock { state in
                 state.open[number] = channel
                 state.ever += 1
+                return state.isDown
             }
+            if isDown { channel.close(promise: nil) }
             channel.closeFuture.whenComplete { _ in self.state.withLock { $0.open[number] = nil } }
         }
     }
@@ -147,7 +159,7 @@ package final class WebhookReceiver: Sendable {
             return state.listener
         }
         try? await listener?.close()
-        for connection in connections.open { try? await connection.close() }
+        await connections.down()
     }
 
     /// Listens again, on the same port.
@@ -162,6 +174,7 @@ package final class WebhookReceiver: Sendable {
 
     private func listen(on port: UInt16) async throws {
         let (script, connections) = (script, connections)
+        connections.up()
         let listener = try await ServerBootstrap(group: group)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .serverChannelOption(.backlog, value: 1024)

@@ -33,6 +33,8 @@ package struct AttemptResult: Sendable {
         case protocolError = "protocol-error"
         /// No OAuth token was to be had.
         case oauth
+        /// No request could be made of the event just now: it could not be signed.
+        case unsent
         case redirect = "3xx"
         /// 401, 403.
         case unauthorized

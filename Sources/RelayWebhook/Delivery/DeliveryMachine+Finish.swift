@@ -151,7 +151,7 @@ extension DeliveryMachine {
         }
     }
 
-    private mutating func reschedule(_ key: EventKey, due: Int64) {
+    mutating func reschedule(_ key: EventKey, due: Int64) {
         pending.keys[key] = .some(schedule(lines[key]!, due: due))
         leave(key, due: due)
     }

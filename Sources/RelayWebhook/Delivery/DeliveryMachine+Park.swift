@@ -121,6 +121,7 @@ extension DeliveryMachine {
     /// - Parameter since: the settlement last written when the reading began.
     mutating func loaded(_ key: EventKey, _ events: [ParkedEvent], since: Int, now: Moment) {
         guard var line = lines[key], line.phase == .loading else { return }
+        unreadable[key] = nil
         let bytes = events.reduce(0) { $0 + $1.event.byteCount }
         loadedBytes += bytes - line.loadedBytes
         line.loadedBytes = bytes
@@ -166,5 +167,14 @@ extension DeliveryMachine {
             leftSinceLook.insert(key)
         }
         nextDue = min(nextDue, now.unix + 1000)
+    }
+
+    /// Lets a line wait whose events cannot be read though the store answers: one that is damaged stays so until a
+    /// person mends or removes it. Due later in the store as well, it is not the first to be read again and again.
+    mutating func postpone(_ key: EventKey, now: Moment) {
+        guard lines[key]?.phase == .loading else { return }
+        let times = unreadable[key, default: 0] + 1
+        unreadable[key] = times
+        reschedule(key, due: now.unix + min(1000 << Int64(min(times - 1, 6)), Self.longestDeferral))
     }
 }

@@ -29,6 +29,8 @@ struct DeliveryMachine: Sendable {
     /// Events of a parked key that are read at once, and their bytes.
     static let loadEvents = 16
     static let loadBytes = 256 << 10
+    /// How long a key whose parked events cannot be read waits at most until they are looked at again.
+    static let longestDeferral: Int64 = 60_000
 
     let limits: Limits
     var prefix = SettledPrefix()
@@ -88,6 +90,8 @@ struct DeliveryMachine: Sendable {
     var leftSinceLook: Set<EventKey> = []
     var retiredSinceLook: Set<EventKey> = []
     var isLooking = false
+    /// Keys whose parked events could not be read though the store answers, and how often in a row.
+    var unreadable: [EventKey: Int] = [:]
 
     // Time that does not count.
     var stoppedMilliseconds: Int64

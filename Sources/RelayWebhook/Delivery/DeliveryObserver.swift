@@ -80,7 +80,14 @@ final class DeliveryObserver: Sendable {
     }
 
     /// The state store could not be used just now. Said once in a while, not at every try.
-    func postponed(_ error: RelayError) {
+    func postponed(_ error: RelayError) { complain(of: error, "the state store cannot be used now; trying again") }
+
+    /// Parked events cannot be read although the store answers. Said as rarely.
+    func unreadable(_ error: RelayError) {
+        complain(of: error, "parked events cannot be read: their key waits, others go on; trying again")
+    }
+
+    private func complain(of error: RelayError, _ message: Logger.Message) {
         metrics.failed(error.code)
         status.update {
             $0.lastError = error.message
@@ -93,7 +100,7 @@ final class DeliveryObserver: Sendable {
         }
         guard isNew else { return }
         logger.warning(
-            "the state store cannot be used now; trying again",
+            message,
             metadata: ["error.code": "\(error.code)", "error.message": "\(error.message)"])
     }
 

@@ -7,7 +7,7 @@ import Synchronization
 ///
 /// Every decision is the ``DeliveryMachine``'s. Here is a lock around it, and what it decides is done.
 final class DeliveryPass: Sendable {
-    private struct State {
+    struct State {
         var machine: DeliveryMachine
         var stored: StoredState
         var idle: [CheckedContinuation<Assignment?, Never>] = []
@@ -16,13 +16,13 @@ final class DeliveryPass: Sendable {
         var tasks: [Task<Void, Never>] = []
     }
 
-    private let state: Mutex<State>
+    let state: Mutex<State>
     let store: any SettlementStore
     let sender: any EventSender
     let grant: LeaseGrant
     let observer: DeliveryObserver
     private let toWrite = Signal()
-    private let toRead = Signal()
+    let toRead = Signal()
     private let roomOrEnd = Signal()
 
     /// Between two writes that only move the checkpoint.
@@ -171,7 +171,7 @@ final class DeliveryPass: Sendable {
         return state.withLock { ($0.machine.breaker, $0.machine.bucket, $0.machine.notBefore) }
     }
 
-    private func fail(_ error: RelayError) {
+    func fail(_ error: RelayError) {
         state.withLock { state in
             if state.failure == nil { state.failure = error }
             state.machine.isRunning = false
@@ -222,7 +222,7 @@ final class DeliveryPass: Sendable {
     }
 
     /// Gives idle workers what there is to do, and wakes whoever has something to write or read.
-    private func dispatch() {
+    func dispatch() {
         let (started, writes, reads, hasRoom, report) = state.withLock { state in
             var started: [(CheckedContinuation<Assignment?, Never>, Assignment)] = []
             if !state.idle.isEmpty {
@@ -326,74 +326,5 @@ final class DeliveryPass: Sendable {
             }
         }
         return nil
-    }
-
-    // MARK: - Reading the park
-
-    private func readPark() async {
-        var backoff = Backoff(first: .milliseconds(100), most: .seconds(5))
-        var counted = ContinuousClock.now
-        while !Task.isCancelled {
-            await toRead.wait()
-            do {
-                try await readOnce()
-                if counted.duration(to: .now) >= .seconds(10) {
-                    counted = .now
-                    let oldest = try await store.parkedTotals().oldest
-                    state.withLock { if $0.machine.totals.keys > 0 { $0.machine.totals.oldest = oldest } }
-                }
-                backoff.reset()
-            } catch {
-                let error = RelayError.wrapping(error)
-                if error.code == .fenced || !error.isRetriable { return fail(error) }
-                observer.postponed(error)
-                try? await Task.sleep(for: backoff.next())
-            }
-        }
-    }
-
-    private func readOnce() async throws {
-        let again = state.withLock { state in
-            defer { state.machine.toLoad = [] }
-            return state.machine.toLoad
-        }
-        try await load(again)
-        let (room, active) = state.withLock { state in
-            let room = state.machine.dueRoom(now: .now)
-            if room > 0 { state.machine.nextDue = .max }
-            return (room, Array(state.machine.parkedLines))
-        }
-        guard room > 0 else { return }
-        do {
-            let due = try await store.dueKeys(at: Moment.now.unix, limit: room, excluding: active)
-            let claimed = state.withLock { $0.machine.claim(due) }
-            try await load(claimed)
-            var next: Int64 = 0
-            if due.count < room {
-                let known = state.withLock { Array($0.machine.parkedLines) }
-                next = try await store.dueKeys(at: .max, limit: 1, excluding: known).first?.schedule.due ?? .max
-            }
-            state.withLock { $0.machine.nextDue = min($0.machine.nextDue, next) }
-        } catch {
-            state.withLock { $0.machine.nextDue = Moment.now.unix + 500 }
-            throw error
-        }
-    }
-
-    private func load(_ keys: [EventKey]) async throws {
-        var left = keys[...]
-        do {
-            while let key = left.first {
-                let since = state.withLock { $0.machine.written }
-                let events = try await store.parkedEvents(
-                    of: key, limit: DeliveryMachine.loadEvents, bytes: DeliveryMachine.loadBytes)
-                state.withLock { $0.machine.loaded(key, events, since: since, now: .now) }
-                left.removeFirst()
-                dispatch()
-            }
-        } catch {
-            state.withLock { state in for key in left { state.machine.unclaim(key, now: .now) } }
-            throw error
-        }
     }
 }

@@ -32,7 +32,7 @@ extension Integration.Webhooks {
         func restarts(signal: Int32) async throws {
             try await HookRig.with { hook in
                 hook.receiver.behave(.key("k1", .status(503)), .key("k2", .status(500)))
-                let relay = try await hook.streamingRelay()
+                let relay = try await hook.streamingRelay(signal == SIGKILL ? HookRig.shortLease : [:])
                 var committed: [CommittedEvent] = []
                 for round in 0..<3 {
                     committed += try await hook.insert(60, keys: 6, from: round * 60)

@@ -13,7 +13,7 @@ extension Integration.Webhooks {
             try await HookRig.with(keeping: 1000) { hook in
                 let dead: Set = ["5", "6", "17"]
                 hook.receiver.behave(.events(dead, .status(422, body: Self.refusal)))
-                let relay = try await hook.streamingRelay()
+                let relay = try await hook.streamingRelay(HookRig.shortLease)
                 let committed = try await hook.insert(60)
                 let report = try await hook.expectComplete(committed, deadLettered: dead)
                 #expect(report.answers == [200: 57, 422: 3], "tried once each")

@@ -109,7 +109,7 @@ extension Integration.Webhooks {
         func gone() async throws {
             try await HookRig.with { hook in
                 hook.receiver.behave(.events(["25"], .status(410)))
-                let relay = try await hook.streamingRelay()
+                let relay = try await hook.streamingRelay(HookRig.shortLease)
                 let committed = try await hook.insert(100)
                 try await relay.waitUntil("paused by the receiver") {
                     $0.state == "paused" && $0.why?.contains("410") == true

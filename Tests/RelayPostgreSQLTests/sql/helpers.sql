@@ -99,6 +99,74 @@ BEGIN
         IF random() < 0.05 THEN ROLLBACK; ELSE COMMIT; END IF;
     END LOOP;
 END $$;
+-- A few events every few milliseconds, so often.
+CREATE PROCEDURE relay_test.feed(pipeline text, times int, n int, keys int) LANGUAGE plpgsql AS $$
+BEGIN
+    FOR i IN 1..times LOOP
+        PERFORM relay_test.publish($1, $3, $4);
+        COMMIT;
+        PERFORM pg_sleep(0.003);
+    END LOOP;
+END $$;
+-- Two keys with an event parked each, the first of them due, and one in the log each, in slots that nobody may read yet.
+CREATE FUNCTION relay_test.cross(pipeline text, one text, other text) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE e outbox_relay.delivery;
+BEGIN
+    PERFORM relay_test.publish($1, 1, 1, one), relay_test.publish($1, 1, 1, other);
+    FOR e IN SELECT * FROM outbox_relay.fetch($1, 'first') LOOP
+        PERFORM outbox_relay.nack($1, e.token, e.stream, e.position, '1 hour');
+    END LOOP;
+    PERFORM outbox_relay.ack($1, e.token);
+    PERFORM relay_test.due($1, one);
+    PERFORM relay_test.publish($1, 1, 1, one), relay_test.publish($1, 1, 1, other);
+    UPDATE outbox_relay.group_cursors c SET token = gen_random_uuid()
+        WHERE c."group" = $1 AND c.slot IN (relay_test.slot(one), relay_test.slot(other));
+END $$;
+CREATE FUNCTION relay_test.due("group" text, key text) RETURNS void LANGUAGE sql AS $$
+    UPDATE outbox_relay.parked p SET due_at = now() WHERE p."group" = $1 AND p.key = $2;
+    UPDATE outbox_relay.parked_keys k SET due_at = now() WHERE k."group" = $1 AND k.key = $2;
+$$;
+CREATE FUNCTION relay_test.free("group" text, key text) RETURNS void LANGUAGE sql AS $$
+    UPDATE outbox_relay.group_cursors c SET token = NULL WHERE c."group" = $1 AND c.slot = relay_test.slot($2);
+$$;
+-- Rounds as fast as they go, of which nearly every one rejects and parks behind what others rejected: transactions that
+-- hold some keys while they need those that others hold. Every second round acknowledges in a transaction of its own.
+-- When seconds have passed, it is over. Raises what a round raises: a deadlock is none of the errors that may happen.
+CREATE PROCEDURE relay_test.hammer("group" text, consumer text, seconds float) LANGUAGE plpgsql AS $$
+DECLARE
+    stop timestamptz := clock_timestamp() + make_interval(secs => seconds);
+    rows outbox_relay.delivery[];
+    e outbox_relay.delivery;
+    rounds int := 0;
+    refused text[];
+BEGIN
+    WHILE clock_timestamp() < stop LOOP
+        rounds := rounds + 1;
+        SELECT array_agg(f ORDER BY f.stream, f.slot, f.position) INTO rows
+            FROM outbox_relay.fetch($1, $2, '30 seconds', 20 + floor(random() * 40)::int) f;
+        IF rows IS NULL THEN
+            COMMIT;
+            PERFORM pg_sleep(0.001);
+            CONTINUE;
+        END IF;
+        IF rounds % 2 = 0 THEN COMMIT; END IF;
+        -- Others get their turn while this one holds its keys.
+        PERFORM pg_sleep(random() * 0.01);
+        refused := '{}';
+        FOREACH e IN ARRAY rows LOOP
+            CONTINUE WHEN e.key = ANY(refused);
+            IF random() < 0.3 THEN
+                PERFORM outbox_relay.nack($1, e.token, e.stream, e.position, random() * interval '20 ms', 'refused');
+                refused := refused || e.key;
+            ELSE
+                INSERT INTO relay_test.effects ("group", stream, position, key, kind)
+                    VALUES ($1, e.stream, e.position, e.key, 'done');
+            END IF;
+        END LOOP;
+        PERFORM outbox_relay.ack($1, rows[1].token);
+        IF random() < 0.05 THEN ROLLBACK; ELSE COMMIT; END IF;
+    END LOOP;
+END $$;
 -- Until nothing is left, with nothing failing any more.
 CREATE PROCEDURE relay_test.drain("group" text, consumer text) LANGUAGE plpgsql AS $$
 DECLARE

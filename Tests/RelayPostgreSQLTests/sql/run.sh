@@ -88,6 +88,56 @@ concurrent() {
 }
 check "four consumers beside a writer" concurrent
 
+# Two transactions, each with a parked key out that the other parks behind: neither waits for the other.
+crossed() {
+    run -c "SELECT outbox_relay.subscribe('crossed', streams => ARRAY[relay_test.start('crossed')])" \
+        -c "SELECT relay_test.cross('crossed', 'a', 'b')"
+    mkfifo "$work/x" "$work/y"
+    run <"$work/x" >"$work/x.out" 2>&1 & x=$!
+    exec 3>"$work/x"
+    run <"$work/y" >"$work/y.out" 2>&1 & y=$!
+    exec 4>"$work/y"
+    echo "BEGIN; SELECT key FROM outbox_relay.fetch('crossed', 'x', '1 minute', 1);" >&3
+    answered "$work/x.out" a
+    run -c "SELECT relay_test.due('crossed', 'b')"
+    echo "BEGIN; SELECT key FROM outbox_relay.fetch('crossed', 'y', '1 minute', 1);" >&4
+    answered "$work/y.out" b
+    # Each reads the slot of the other's key, and parks what follows there.
+    run -c "SELECT relay_test.free('crossed', 'b')"
+    echo "SELECT key FROM outbox_relay.fetch('crossed', 'x', '1 minute', 9); SELECT 'read';" >&3
+    answered "$work/x.out" read
+    run -c "SELECT relay_test.free('crossed', 'a')"
+    echo "SELECT key FROM outbox_relay.fetch('crossed', 'y', '1 minute', 9); SELECT 'read';" >&4
+    answered "$work/y.out" read
+    for n in 3 4; do echo "SELECT outbox_relay.ack('crossed', (SELECT token FROM outbox_relay.group_leases
+        WHERE \"group\" = 'crossed' AND token IS NOT NULL LIMIT 1)); COMMIT;" >&$n; done
+    exec 3>&- 4>&-
+    wait $x && wait $y || { cat "$work/x.out" "$work/y.out"; return 1; }
+    run -c "CALL relay_test.drain('crossed', 'last')" \
+        -c "SELECT relay_test.equal((SELECT array_agg(f.key || f.position ORDER BY f.position)
+            FROM relay_test.effects f WHERE f.\"group\" = 'crossed'), ARRAY['a3', 'b4'], 'what came after the rest')" \
+        -c "SELECT relay_test.equal((SELECT count(*) FROM outbox_relay.parked_keys WHERE \"group\" = 'crossed'), 0::bigint, 'keys')"
+}
+answered() { # file, line: waits for it
+    for _ in $(seq 100); do grep -qx "$2" "$1" && return; sleep 0.1; done
+    echo "no '$2' within 10 s:"
+    cat "$work/x.out" "$work/y.out"
+    return 1
+}
+check "two transactions that park behind each other's keys" crossed
+
+# Six consumers that reject and acknowledge the same few keys as fast as they can: nobody waits for one another for ever.
+hammered() {
+    run -c "SELECT outbox_relay.subscribe('few', streams => ARRAY[relay_test.start('few')])"
+    pids=
+    for n in 1 2 3 4 5 6; do run -c "SELECT setseed(0.$n)" -c "CALL relay_test.hammer('few', 'c$n', 8)" \
+        >"$work/h$n" 2>&1 & pids="$pids $!"; done
+    run -c "CALL relay_test.feed('few', 1000, 5, 30)"
+    for pid in $pids; do wait "$pid" || { cat "$work"/h?; return 1; }; done
+    run -c "CALL relay_test.drain('few', 'last')" -c "SELECT relay_test.verify('few', 5000)"
+}
+check "six consumers that reject and acknowledge the same keys" hammered
+
 # A consumer's open transaction keeps a partition from being dropped, but blocks neither the call nor the writer.
 retention() {
     mkfifo "$work/r"

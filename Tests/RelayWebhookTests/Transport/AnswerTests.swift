@@ -9,7 +9,7 @@ extension Posting {
     struct AnswerTests {
         @Test("a request arrives as it was made, and its connection is used again")
         func roundTrip() async throws {
-            try await TransportRig.with(script: { _ in [.readRequest, .answer(204), .again] }) { rig, server in
+            try await TransportRig.with(steps: [.readRequest, .answer(204), .again]) { rig, server in
                 for number in 0..<20 {
                     let result = await rig.post("body \(number)")
                     #expect(result.verdict == .delivered && result.outcome == .delivered && result.status == 204)
@@ -26,7 +26,7 @@ extension Posting {
 
         @Test("bodies of all sizes arrive whole", arguments: [0, 1, 1023, 65_535, 65_536, 65_537, 1 << 20, 9 << 20])
         func sizes(count: Int) async throws {
-            try await TransportRig.with(script: { _ in [.readRequest, .answer(200), .again] }) { rig, server in
+            try await TransportRig.with(steps: [.readRequest, .answer(200), .again]) { rig, server in
                 for _ in 0..<3 {
                     #expect(await rig.post(String(repeating: "x", count: count)).verdict == .delivered)
                 }
@@ -42,7 +42,7 @@ extension Posting {
             ]
             for (status, verdict) in answers {
                 let body = String(repeating: "why? ", count: 300)
-                try await TransportRig.with(script: { _ in [.readRequest, .answer(status, body: body), .again] }) {
+                try await TransportRig.with(steps: [.readRequest, .answer(status, body: body), .again]) {
                     rig, _ in
                     let result = await rig.post()
                     #expect(result.verdict == verdict && result.status == status, "\(status): \(result)")
@@ -56,7 +56,8 @@ extension Posting {
             let script: HostileServer.Script = { number in
                 [.readRequest, .answer([429, 503, 500][number % 3], "Retry-After: 7200"), .close]
             }
-            try await TransportRig.with(change: { $0.retryMax = .seconds(600) }, script: script) { rig, _ in
+            let change: (inout WebhookOptions) -> Void = { $0.retryMax = .seconds(600) }
+            try await TransportRig.with(change: change, script: script) { rig, _ in
                 #expect(await rig.post().verdict == .wait(.seconds(600)))
                 #expect(await rig.post().verdict == .wait(.seconds(600)))
                 #expect(await rig.post().verdict == .retry)
@@ -107,7 +108,7 @@ extension Posting {
             ]
             for body in bodies {
                 let ends = body.contains("chunked")
-                try await TransportRig.with(script: { _ in [.readRequest, .text(body), ends ? .again : .close] }) {
+                try await TransportRig.with(steps: [.readRequest, .text(body), ends ? .again : .close]) {
                     rig, _ in
                     for _ in 0..<2 {
                         let result = await rig.post()
@@ -135,7 +136,7 @@ extension Posting {
             let proxy = try await HostileServer.start { _ in [.readHead, .answer(502), .close] }
             setenv("http_proxy", "http://127.0.0.1:\(proxy.port)", 1)
             defer { unsetenv("http_proxy") }
-            try await TransportRig.with(script: { _ in [.readRequest, .answer(200), .again] }) { rig, _ in
+            try await TransportRig.with(steps: [.readRequest, .answer(200), .again]) { rig, _ in
                 #expect(await rig.post().verdict == .delivered)
             }
             #expect(proxy.connectionCount == 0)

@@ -86,7 +86,7 @@ extension Posting {
         func storm() async throws {
             try await TransportRig.with(
                 concurrency: 16, keeping: 0,
-                script: { _ in [.readRequest, .pause(.milliseconds(2)), .answer(200), .again] }
+                steps: [.readRequest, .pause(.milliseconds(2)), .answer(200), .again]
             ) { rig, _ in
                 let counts = await withTaskGroup(of: (Int, Int).self) { group in
                     for _ in 0..<16 {

@@ -120,7 +120,7 @@ extension Posting {
                 default:
                     [.readRequest, .endlessly(Array("HTTP/1.1 102 P\r\n\r\n".utf8), every: .milliseconds(30))]
                 }
-            try await TransportRig.with(timeout: .milliseconds(400), script: { _ in steps }) { rig, server in
+            try await TransportRig.with(timeout: .milliseconds(400), steps: steps) { rig, server in
                 let start = ContinuousClock.now
                 let result = await rig.post()
                 #expect(result.verdict == .retry && result.outcome == .timeout, "\(result)")
@@ -147,7 +147,7 @@ extension Posting {
                 case "1xx at full speed": [.endlessly(Array("HTTP/1.1 100 Continue\r\n\r\n".utf8))]
                 default: [.endlessly(Array("\r\n".utf8))]
                 }
-            try await TransportRig.with(timeout: .seconds(5), script: { _ in [.readRequest] + bomb }) { rig, server in
+            try await TransportRig.with(timeout: .seconds(5), steps: [.readRequest] + bomb) { rig, server in
                 let start = ContinuousClock.now
                 let result = await rig.post()
                 #expect(result.verdict == .retry && result.outcome == .protocolError, "\(result)")
@@ -186,7 +186,7 @@ extension Posting {
                 "HTTP/1.1 200 OK\nx: a\u{0}b\n\n", "HTTP/2 200 OK\n\n",
             ])
         func notHTTP(text: String) async throws {
-            try await TransportRig.with(timeout: .seconds(3), script: { _ in [.readRequest, .text(text), .hang] }) {
+            try await TransportRig.with(timeout: .seconds(3), steps: [.readRequest, .text(text), .hang]) {
                 rig, server in
                 let result = await rig.post()
                 #expect(result.verdict == .retry && result.outcome == .protocolError, "\(result)")
@@ -202,7 +202,7 @@ extension Posting {
             for ending in [
                 [HostileStep.close], [.reset], [.text("HTTP/1.1 20"), .close], [.text("HTTP/1.1 20"), .reset],
             ] {
-                try await TransportRig.with(script: { _ in [.readRequest] + ending }) { rig, server in
+                try await TransportRig.with(steps: [.readRequest] + ending) { rig, server in
                     let result = await rig.post()
                     #expect(
                         result.verdict == .retry && [.connection, .protocolError].contains(result.outcome), "\(result)")
@@ -219,7 +219,7 @@ extension Posting {
                 for ending in [
                     [HostileStep.hang], [.pause(.milliseconds(50)), .close], [.pause(.milliseconds(50)), .reset],
                 ] {
-                    try await TransportRig.with(script: { _ in [.readHead, .answer(status, body: "early")] + ending }) {
+                    try await TransportRig.with(steps: [.readHead, .answer(status, body: "early")] + ending) {
                         rig, _ in
                         let result = await rig.post(large)
                         #expect(result.status == status, "\(status) \(ending): \(result)")

@@ -93,7 +93,7 @@ extension Posting {
 
         @Test("a server that restarts between requests is found again")
         func restart() async throws {
-            try await TransportRig.with(script: { _ in [.readRequest, .answer(200), .again] }) { rig, server in
+            try await TransportRig.with(steps: [.readRequest, .answer(200), .again]) { rig, server in
                 for _ in 0..<20 {
                     #expect(await rig.post().verdict == .delivered)
                     await server.dropAll()

@@ -39,6 +39,16 @@ struct TransportRig: Sendable {
         }
     }
 
+    /// A transport to a server that does the same in every connection; both end with the closure.
+    static func with<Result>(
+        timeout: Duration = .seconds(5), concurrency: Int = 8, keeping: Int = 100, steps: [HostileStep],
+        _ body: (TransportRig, HostileServer) async throws -> Result
+    ) async throws -> Result {
+        let script: HostileServer.Script = { _ in steps }
+        return try await with(
+            timeout: timeout, concurrency: concurrency, keeping: keeping, script: script, body)
+    }
+
     /// A transport to a server with a script; both end with the closure.
     static func with<Result>(
         timeout: Duration = .seconds(5), concurrency: Int = 8, host: String? = nil, keeping: Int = 100,
