@@ -40,7 +40,6 @@ import Testing
         ["SOURCE_CLEANUP": "mark"], ["SOURCE_ON_HISTORY_LOST": "rescan"], ["SOURCE_ON_HISTORY_LOST": "skip"],
         ["SOURCE_RESCAN_SLACK": "2h"], ["DESTINATION_QUEUE": "pgmq"],
         ["DESTINATION_QUEUE": "river"], ["DESTINATION_PARTITIONS": "2"],
-        ["COMPENSATION_COLLECTION": "undeliverable"],
     ]) func unbuilt(more: [String: String]) {
         let found = problems(environment(more))
         #expect(found.map(\.variable) == Array(more.keys), "\(found)")

@@ -2,7 +2,7 @@
 /// and ignored would promise what does not happen. Each line goes when its feature comes.
 enum UnbuiltFeatures {
     static func problems(in review: SettingsReview) -> [ConfigurationProblem] {
-        source(review) + compensation(review)
+        source(review)
             + review.settings.destinations.flatMap { destination($0, review) }
     }
 
@@ -14,12 +14,6 @@ enum UnbuiltFeatures {
             + unbuilt(review, Table.cleanup.variable, if: source.cleanup != .none, accepted: "`none`")
             + unbuilt(review, Table.onHistoryLost.variable, if: source.onHistoryLost != .halt, accepted: "`halt`")
             + unbuilt(review, Table.rescanSlack.variable, if: true, accepted: "not to be set")
-    }
-
-    private static func compensation(_ review: SettingsReview) -> [ConfigurationProblem] {
-        typealias Table = ConfigurationTable.Compensation
-        return unbuilt(review, Table.collection.variable, if: true, accepted: "not to be set")
-            + unbuilt(review, Table.event.variable, if: review.settings.compensation.event, accepted: "`false`")
     }
 
     private static func destination(

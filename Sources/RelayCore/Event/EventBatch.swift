@@ -55,7 +55,14 @@ public final class EventBatch: @unchecked Sendable {
     /// Marks an event as not asked for.
     public func filter(at index: Int) { records[index].outcome = .filtered }
 
-    /// Takes the last record out again: the pipeline halts before it.
+    /// Marks the events that may not be delivered at `time` (Unix milliseconds) yet.
+    func delay(after time: Int64) {
+        for index in records.indices where records[index].outcome == .event && records[index].deliverAfter > time {
+            records[index].outcome = .delayed
+        }
+    }
+
+    /// Takes the last record out again: the pipeline halts before it, or nobody asked for it.
     public func dropLast() { records.removeLast() }
 
     /// Says where the batch ends.

@@ -19,11 +19,14 @@ public final class Pipeline: Sendable {
         public var claimCheck: ClaimCheck?
         public var limits: BatchLimits
         public var leaseTTL: Duration
+        /// What hands dead letters on; nil for nothing.
+        public var compensator: Compensator?
 
         /// The parts of the pipeline `name`.
         public init(
             name: String, source: any Source, destination: any Destination, store: any StateStore,
-            filter: EventFilter, claimCheck: ClaimCheck? = nil, limits: BatchLimits, leaseTTL: Duration
+            filter: EventFilter, claimCheck: ClaimCheck? = nil, limits: BatchLimits, leaseTTL: Duration,
+            compensator: Compensator? = nil
         ) {
             self.name = name
             self.source = source
@@ -33,6 +36,13 @@ public final class Pipeline: Sendable {
             self.claimCheck = claimCheck
             self.limits = limits
             self.leaseTTL = leaseTTL
+            self.compensator = compensator
+        }
+
+        /// Leaves out what the destination did not ask for, and what is too large for it.
+        func prepare(_ batch: EventBatch) {
+            filter.apply(to: batch)
+            claimCheck?.apply(to: batch)
         }
     }
 

@@ -39,9 +39,15 @@ package enum StateCollection: String, Sendable, CaseIterable {
                 Index(name: "due", fields: ["_id.p", "due", "_id.k"]),
                 Index(name: "since", fields: ["_id.p", "since"]),
             ]
-        case .parked: [Index(name: "key", fields: ["_id.p", "k", "_id.n", "_id.h", "size"])]
+        case .parked:
+            [
+                Index(name: "key", fields: ["_id.p", "k", "_id.n", "_id.h", "size"]),
+                Index(name: "event", fields: ["_id.p", "eventId"]),
+            ]
         case .deadLetters:
             [
+                Index(name: "compensated", fields: ["_id.p", "compensatedAt", "_id.n"]),
+                Index(name: "event", fields: ["_id.p", "eventId"]),
                 Index(name: "state", fields: ["_id.p", "state", "_id.n"]),
                 Index(name: "position", fields: ["_id.p", "position"]),
             ]

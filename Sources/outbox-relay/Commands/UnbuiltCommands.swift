@@ -17,12 +17,6 @@ extension UnbuiltCommand {
     }
 }
 
-struct ReplayCommand: UnbuiltCommand {
-    static let name = "replay"
-    static let instead = "Dead letters can be delivered again with `dead-letters retry`."
-    @Argument(parsing: .captureForPassthrough) var rest: [String] = []
-}
-
 struct AuditCommand: UnbuiltCommand {
     static let name = "audit"
     static let instead = "Compare the outbox's ids with the queue's column event_id by SQL meanwhile."

@@ -55,10 +55,22 @@ struct Wiring {
                     claimCheck: parts.settings.claimCheck.map {
                         ClaimCheck(limit: $0, database: endpoint.database, collection: endpoint.collection)
                     },
-                    limits: parts.limits(settings, buffer: buffer), leaseTTL: settings.leaseTTL),
+                    limits: parts.limits(settings, buffer: buffer), leaseTTL: settings.leaseTTL,
+                    compensator: compensator(of: parts)),
                 status: pipelineStatus, logger: logger)
         }
         return Relay(status: status, pipelines: pipelines, oplogWatch: OplogWatch(endpoint, relay: status))
+    }
+
+    /// What hands the dead letters of a destination on, where that was asked for.
+    private func compensator(of parts: any DestinationParts) -> Compensator? {
+        let compensation = settings.compensation
+        guard compensation.collection != nil || compensation.event else { return nil }
+        return Compensator(
+            destination: parts.destination, letters: parts.administration,
+            sink: compensation.collection.map { MongoCompensation(endpoint, collection: $0) },
+            others: compensation.event
+                ? destinations.filter { $0.destination != parts.destination }.map(\.administration) : [])
     }
 
     private static func source(
