@@ -16,6 +16,12 @@ public protocol DestinationAdministration: Sendable {
     /// Remembers that dead letters were handed on.
     func markCompensated(_ ids: [Int64]) async throws
 
+    /// What is on record of events; those of which nothing is are left out.
+    func fates(of ids: [String]) async throws -> [String: EventFate]
+
+    /// How far the pipeline is.
+    func reach() async throws -> PipelineReach
+
     /// Leaves a request that nobody waits for. Left again with the same identity it is the same request.
     func leave(_ kind: RelayRequest.Kind, identity: String) async throws
 

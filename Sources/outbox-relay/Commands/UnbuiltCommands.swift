@@ -17,12 +17,6 @@ extension UnbuiltCommand {
     }
 }
 
-struct AuditCommand: UnbuiltCommand {
-    static let name = "audit"
-    static let instead = "Compare the outbox's ids with the queue's column event_id by SQL meanwhile."
-    @Argument(parsing: .captureForPassthrough) var rest: [String] = []
-}
-
 struct AdoptCommand: UnbuiltCommand {
     static let name = "adopt"
     static let instead = "Keep RELAY_NAME and the destination's name as they are meanwhile."

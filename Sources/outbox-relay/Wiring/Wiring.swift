@@ -62,6 +62,9 @@ struct Wiring {
         return Relay(status: status, pipelines: pipelines, oplogWatch: OplogWatch(endpoint, relay: status))
     }
 
+    /// Reads the outbox for `audit`, as a destination's pipeline does.
+    func audit(of parts: any DestinationParts) -> OutboxAudit { OutboxAudit(Self.source(settings, endpoint, parts)) }
+
     /// What hands the dead letters of a destination on, where that was asked for.
     private func compensator(of parts: any DestinationParts) -> Compensator? {
         let compensation = settings.compensation
