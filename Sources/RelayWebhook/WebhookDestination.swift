@@ -102,7 +102,7 @@ public final class WebhookDestination: Destination {
 
     public func retry(
         _ letters: [Int64], for request: RelayRequest, after stored: StoredState, under grant: LeaseGrant,
-        decode: @Sendable ([UInt8]) throws -> EventBatch
+        decode: @Sendable ([UInt8]) async throws -> EventBatch
     ) async throws -> Delivery {
         var state = stored
         var count = 0
@@ -111,7 +111,7 @@ public final class WebhookDestination: Destination {
         for part in letters.parts(of: Self.lettersAtOnce) {
             let found = try await store.waitingDeadLetters(part)
             failures += missing(part, found.map(\.id))
-            let events = try redeliverable(found, &failures, decode)
+            let events = try await redeliverable(found, &failures, decode)
             if events.isEmpty { continue }
             count += events.count
             state = try await write(after: state, under: grant) { machine in
@@ -124,12 +124,13 @@ public final class WebhookDestination: Destination {
 
     /// The events of dead letters: made anew of a document where that is kept, so that a corrected mapping counts.
     private func redeliverable(
-        _ letters: [StoredDeadLetter], _ failures: inout [String], _ decode: @Sendable ([UInt8]) throws -> EventBatch
-    ) throws -> [(id: Int64, event: EventReference)] {
+        _ letters: [StoredDeadLetter], _ failures: inout [String],
+        _ decode: @Sendable ([UInt8]) async throws -> EventBatch
+    ) async throws -> [(id: Int64, event: EventReference)] {
         var events: [(id: Int64, event: EventReference)] = []
         for letter in letters {
             if let document = letter.document {
-                let batch = try decode(document)
+                let batch = try await decode(document)
                 if batch.records.first?.outcome == .event {
                     events.append((letter.id, EventReference(batch, index: 0, position: letter.event?.position ?? 0)))
                 } else {

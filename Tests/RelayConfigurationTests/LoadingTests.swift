@@ -19,7 +19,7 @@ import Testing
         #expect(source.fields.id == "_id" && source.fields.topic == "aggregatetype" && source.fields.sequence == nil)
         #expect(source.fields.key == "aggregateid" && source.fields.time == "occurredAt")
         #expect(source.backlog == .publish && source.cleanup == .none && source.json == .plain)
-        #expect(source.onPoison == .deadletter && source.onHistoryLost == .halt && source.onInvalidate == .resume)
+        #expect(source.onPoison == .deadletter && source.onHistoryLost == .rescan && source.onInvalidate == .resume)
         let destination = try #require(settings.destinations.first)
         #expect(settings.destinations.count == 1 && destination.name == "default" && destination.kind == .postgresql)
         #expect(destination.topics == ["*"] && destination.types == ["*"] && destination.queue == .native)

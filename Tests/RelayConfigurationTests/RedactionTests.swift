@@ -51,7 +51,7 @@ import Testing
         #expect(entries["MONGODB_URI"]?.origin == "MONGODB_URI_FILE \(file)")
         #expect(entries["DESTINATION_URL"]?.value == "postgres://relay:***@pg/events?password=***")
         #expect(entries["RELAY_NAME"]?.value == "shop.outbox" && entries["RELAY_NAME"]?.origin == "default")
-        #expect(entries["MONGODB_DATABASE"]?.value == "shop" && entries["SOURCE_ON_HISTORY_LOST"]?.value == "halt")
+        #expect(entries["MONGODB_DATABASE"]?.value == "shop" && entries["SOURCE_ON_HISTORY_LOST"]?.value == "rescan")
         #expect(entries["DESTINATION_TIMEOUT"] == nil && entries["SOURCE_IMAGES"] == nil)
         for text in [
             "\(settings.report)", "\(settings)", "\(settings.destinations)", settings.destinations[0].redactedURL,

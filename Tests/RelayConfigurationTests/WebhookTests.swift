@@ -199,7 +199,7 @@ import Testing
         let found = problems(with(["DESTINATION_PARTITIONS": "2"]))
         #expect(found.map(\.variable) == ["DESTINATION_PARTITIONS"])
         let spool = problems(with(["SOURCE_KIND": "changes", "DESTINATION_SPOOL_BYTES": "2GiB"]))
-        #expect(spool.map(\.variable) == ["SOURCE_KIND"])
+        #expect(spool.map(\.variable) == ["DESTINATION_SPOOL_BYTES"])
     }
 
     @Test(arguments: ["A: b\u{1}hunter2", "A: b\u{7F}hunter2", "A\u{0}: hunter2", "Ä: hunter2"])

@@ -93,7 +93,7 @@ struct EventBatchTests {
         #expect(batch.count(of: .filtered) == 1)
         #expect(batch.poison[Int(batch.records[1].note)].message == "one")
         #expect(batch.poison[Int(batch.records[2].note)].reason == .unstorable)
-        batch.dropLast()
+        batch.truncate(to: batch.records.count - 1)
         #expect(batch.ids == ["a", "b", "c"])
     }
 

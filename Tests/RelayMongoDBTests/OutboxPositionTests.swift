@@ -92,7 +92,7 @@ struct OutboxPositionTests {
         #expect(ordered["filter"] == nil)
         // A cursor that cannot be read is none, not a crash.
         #expect(BacklogOrder(sequence: nil).find(in: "outbox", behind: "zz")["min"] == nil)
-        #expect(BacklogOrder(sequence: nil).isAtOrBefore("00") == nil)
+        #expect(BacklogOrder(sequence: nil).isAtOrBefore("00", in: "fullDocument") == nil)
         let empty = BSONDocument()
         #expect(empty.withView { BacklogOrder(sequence: nil).key(of: $0) } == nil)
     }

@@ -60,7 +60,8 @@ import Testing
         let keys: Set = [
             "name", "destination", "role", "state", "why", "lagSeconds", "lagEvents", "oplogHeadroomSeconds",
             "lastError", "lastErrorAt", "epoch", "stream", "position", "breaker", "inFlight", "parked", "parkedKeys",
-            "oldestParkedSeconds", "deadLetters", "cleanupBlockedBy", "restarts", "eventsRead", "eventsDelivered",
+            "oldestParkedSeconds", "deadLetters", "cleanupBlockedBy", "restarts", "historyGap",
+            "eventsRead", "eventsDelivered",
             "eventsFiltered", "eventsDeadLettered",
         ]
         for pipeline in pipelines { #expect(Set(pipeline.keys) == keys) }

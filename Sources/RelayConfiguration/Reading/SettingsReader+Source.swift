@@ -1,8 +1,9 @@
 extension SettingsReader {
     mutating func source() -> SourceSettings {
         typealias Table = ConfigurationTable.Source
+        let kind = value(Table.kind)
         return SourceSettings(
-            kind: value(Table.kind),
+            kind: kind,
             collections: value(Table.collections),
             capture: value(Table.capture),
             fields: fields(),
@@ -16,16 +17,17 @@ extension SettingsReader {
             schemaVersions: value(Table.schemaVersions),
             json: value(Table.json),
             onPoison: value(Table.onPoison),
-            onHistoryLost: onHistoryLost(),
+            onHistoryLost: onHistoryLost(of: kind),
             onInvalidate: value(Table.onInvalidate))
     }
 
-    /// Halting is what is built: a gap is named and never passed in silence.
-    private mutating func onHistoryLost() -> HistoryLostPolicy {
+    /// What an outbox still holds can be read again; what changed in a collection cannot.
+    private mutating func onHistoryLost(of kind: SourceKind) -> HistoryLostPolicy {
         let setting = ConfigurationTable.Source.onHistoryLost
         if let policy = optional(setting) { return policy }
-        derive(setting, as: HistoryLostPolicy.halt.rawValue)
-        return .halt
+        let policy = kind == .changes ? HistoryLostPolicy.halt : .rescan
+        derive(setting, as: policy.rawValue)
+        return policy
     }
 
     private mutating func fields() -> SourceFields {

@@ -9,11 +9,9 @@ enum UnbuiltFeatures {
     private static func source(_ review: SettingsReview) -> [ConfigurationProblem] {
         typealias Table = ConfigurationTable.Source
         let source = review.settings.source
-        return unbuilt(review, Table.kind.variable, if: source.kind != .outbox, accepted: "`outbox`")
+        return unbuilt(review, Table.kind.variable, if: source.kind == .embedded, accepted: "`outbox`, `changes`")
             + unbuilt(review, Table.capture.variable, if: source.capture != .stream, accepted: "`stream`")
             + unbuilt(review, Table.cleanup.variable, if: source.cleanup != .none, accepted: "`none`")
-            + unbuilt(review, Table.onHistoryLost.variable, if: source.onHistoryLost != .halt, accepted: "`halt`")
-            + unbuilt(review, Table.rescanSlack.variable, if: true, accepted: "not to be set")
     }
 
     private static func destination(
@@ -25,6 +23,9 @@ enum UnbuiltFeatures {
             if: destination.queue != .native, accepted: "`native`")
             + unbuilt(
                 review, Table.partitions.variable, destination, if: destination.partitions != 1, accepted: "1")
+            + unbuilt(
+                review, ConfigurationTable.Webhook.spoolBytes.variable, destination,
+                if: destination.kind == .webhook && review.settings.source.kind == .changes, accepted: "not to be set")
     }
 
     /// A problem where the variable was set and `isUnbuilt`.

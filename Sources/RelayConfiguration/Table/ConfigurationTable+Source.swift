@@ -36,9 +36,9 @@ extension ConfigurationTable {
         static let onPoison = Setting<PoisonPolicy>(
             "SOURCE_ON_POISON", .choice, default: "deadletter", "What happens to a document that is no event.")
         static let onHistoryLost = Setting<HistoryLostPolicy>(
-            "SOURCE_ON_HISTORY_LOST", .choice, none: "`halt`",
-            "The oplog no longer reaches back to the checkpoint: `halt` names the gap, `rescan` fills it from the "
-                + "collection, `skip` records it and goes on.")
+            "SOURCE_ON_HISTORY_LOST", .choice, none: "`rescan`, for `changes` `halt`",
+            "The oplog no longer reaches back to the checkpoint: `rescan` publishes again from the collection what may "
+                + "have been missed, `halt` names the gap and waits, `skip` records it and goes on.")
         static let onInvalidate = Setting<InvalidatePolicy>(
             "SOURCE_ON_INVALIDATE", .choice, default: "resume",
             "The collection was dropped or renamed: `resume` waits for it.")

@@ -38,7 +38,7 @@ public protocol Destination: Sendable {
     /// Delivers dead letters again, at new positions, with the header `outbox-relay-redelivery: retry`.
     func retry(
         _ letters: [Int64], for request: RelayRequest, after state: StoredState, under grant: LeaseGrant,
-        decode: @Sendable ([UInt8]) throws -> EventBatch
+        decode: @Sendable ([UInt8]) async throws -> EventBatch
     ) async throws -> Delivery
 
     /// Gives dead letters up for good.

@@ -52,6 +52,9 @@ public final class EventBatch: @unchecked Sendable {
         poison.append(reason)
     }
 
+    /// Changes a record whose fields were not known when it was appended.
+    public func update(at index: Int, _ change: (inout EventRecord) -> Void) { change(&records[index]) }
+
     /// Marks an event as not asked for.
     public func filter(at index: Int) { records[index].outcome = .filtered }
 
@@ -62,8 +65,31 @@ public final class EventBatch: @unchecked Sendable {
         }
     }
 
-    /// Takes the last record out again: the pipeline halts before it, or nobody asked for it.
-    public func dropLast() { records.removeLast() }
+    /// Takes all records but the first `count` out again: the pipeline halts before them.
+    public func truncate(to count: Int) { records.removeSubrange(count...) }
+
+    /// Puts the records that a place was held for in that place.
+    public func replace(at index: Int, with others: some Collection<EventRecord>) {
+        records.replaceSubrange(index...index, with: others)
+    }
+
+    /// Puts poison in a place that was held.
+    public func replace(at index: Int, with record: EventRecord, poison reason: Poison) {
+        records[index] = record
+        reject(at: index, reason)
+    }
+
+    /// Sets records of which the source cannot tell whether they were settled before; nil when there are none.
+    public var doubtful: [String: [Int]]? {
+        var found: [String: [Int]]?
+        for (index, record) in records.enumerated() where record.mayRepeat && record.id.isPresent {
+            if record.outcome != .filtered {
+                found = found ?? [:]
+                found![arena.string(record.id), default: []].append(index)
+            }
+        }
+        return found
+    }
 
     /// Says where the batch ends.
     /// - Parameters:

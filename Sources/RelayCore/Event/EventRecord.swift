@@ -17,6 +17,8 @@ public struct EventRecord: Sendable {
     public var payloadRefusedByJSONB = false
     /// Whether `payload` is the raw bytes of a binary value and not JSON text.
     public var payloadIsBinary = false
+    /// Whether it may have been settled before, which the source cannot tell: the state store is asked.
+    public var mayRepeat = false
     public var id: ByteRange = .none
     public var topic: ByteRange = .none
     public var type: ByteRange = .none
@@ -60,6 +62,12 @@ public struct Poison: Sendable, Equatable {
         case refused = "refused"
         /// Its schema version is not among `SOURCE_SCHEMA_VERSIONS`.
         case schemaVersion = "schema-version"
+        /// The document that its `payloadRef` names is gone.
+        case referenceGone = "reference-gone"
+        /// The document that its `payloadRef` names has another version than the one named.
+        case referenceChanged = "reference-changed"
+        /// `embedded`: the element is gone, or was changed, before it could be read.
+        case overwritten = "overwritten"
         /// Too large for the destination.
         case tooLarge = "too-large"
         /// The webhook's receiver refused it for good (most answers of 400 to 499).

@@ -138,7 +138,13 @@ final class PipelineWorker {
     }
 
     private func deliver(_ batch: EventBatch) async throws {
-        parts.prepare(batch)
+        parts.filter.apply(to: batch)
+        if let doubtful = batch.doubtful {
+            for id in try await parts.store.settled(among: Array(doubtful.keys)) {
+                for index in doubtful[id] ?? [] { batch.filter(at: index) }
+            }
+        }
+        parts.claimCheck?.apply(to: batch)
         batch.delay(after: Pipeline.unixMilliseconds())
         let count = batch.records.count
         metrics.read.increment(by: count)
@@ -270,7 +276,7 @@ final class PipelineWorker {
                 let delivery = try await parts.destination.retry(
                     ids, for: request, after: state, under: term.grant,
                     decode: {
-                        let batch = try source.decode(document: $0)
+                        let batch = try await source.decode(document: $0)
                         claimCheck?.apply(to: batch)
                         return batch
                     })

@@ -35,10 +35,23 @@ public struct Checkpoint: Sendable, Equatable, Codable {
 public struct BacklogPosition: Sendable, Equatable, Codable {
     /// The cluster time of the snapshot that is being scanned.
     public var snapshot: ClusterTime
-    /// The sort key of the last document read, as hexadecimal BSON; nil before the first.
+    /// The collection that is being scanned, where there are several: they are read in the order of their names.
+    public var collection: String?
+    /// The sort key of the last document read of it, as hexadecimal BSON; nil before the first.
     public var cursor: String?
     /// While the stream between two snapshots is read: the time of the later one.
     public var catchingUpTo: ClusterTime?
+    /// Set when the oplog was lost and the collection is read again (`SOURCE_ON_HISTORY_LOST=rescan`).
+    public var rescan: Rescan?
+
+    /// Reading again what may have been missed.
+    public struct Rescan: Sendable, Equatable, Codable {
+        /// Documents older than this, in Unix milliseconds, were settled; nil takes all.
+        public var since: Int64?
+
+        /// A rescan of what is not older than `since`.
+        public init(since: Int64?) { self.since = since }
+    }
 
     /// A backlog at `snapshot` of which nothing was read.
     public init(snapshot: ClusterTime) { self.snapshot = snapshot }

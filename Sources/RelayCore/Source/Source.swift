@@ -10,7 +10,7 @@ public protocol Source: Sendable {
 
     /// Makes an event of a document that was once no event, in its source form (`DeadLetter.document`).
     /// The batch holds one record, of either outcome.
-    func decode(document: [UInt8]) throws -> EventBatch
+    func decode(document: [UInt8]) async throws -> EventBatch
 
     /// Reads some of the selected events as they lie in the source now, beside ``read(from:into:)``.
     /// - Parameter cursor: `next` of the page before; nil for the first.

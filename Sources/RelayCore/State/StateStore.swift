@@ -31,6 +31,10 @@ public protocol StateStore: Sendable {
     /// Answers a request that writes no event.
     func answer(_ request: RelayRequest, _ answer: RequestAnswer) async throws
 
+    /// Those of `ids`, of events, that this pipeline is known to have settled: delivered where that is recorded,
+    /// parked, delayed, or given up on. Asked when the source had to read again what may have been read before.
+    func settled(among ids: [String]) async throws -> Set<String>
+
     /// How many dead letters wait for a person.
     func deadLetterCount() async throws -> Int
 

@@ -69,6 +69,8 @@ public struct PipelineSnapshot: Sendable {
     public var inFlight: Int = 0
     /// Events given up on and not yet retried or discarded.
     public var deadLetters: Int = 0
+    /// The last stretch of the oplog that was gone before it was read, in Unix seconds.
+    public var historyGap: HistoryGap?
     /// Why settled documents are not cleaned up, if they are not.
     public var cleanupBlockedBy: [String] = []
     /// How often reading and delivering began anew after a failure.
@@ -80,6 +82,18 @@ public struct PipelineSnapshot: Sendable {
     public var eventsDelivered: Int64 = 0
     public var eventsFiltered: Int64 = 0
     public var eventsDeadLettered: Int64 = 0
+
+    /// A stretch of time, in Unix seconds.
+    public struct HistoryGap: Sendable, Equatable {
+        public var from: Int
+        public var to: Int
+
+        /// The stretch between two times.
+        public init(from: UInt32, to: UInt32) {
+            self.from = Int(from)
+            self.to = Int(to)
+        }
+    }
 
     /// A pipeline that has done nothing yet.
     public init(name: String, destination: String) {

@@ -15,6 +15,7 @@ public struct RelayMetrics: Sendable {
     // Gauges that the exposition takes from the pipelines' status at each scrape:
     public static let lagSeconds = "outbox_relay_lag_seconds"
     public static let oplogHeadroomSeconds = "outbox_relay_oplog_headroom_seconds"
+    public static let historyGapSeconds = "outbox_relay_history_gap_seconds"
     public static let role = "outbox_relay_pipeline_role"
     public static let state = "outbox_relay_pipeline_state"
     public static let deadLettersWaiting = "outbox_relay_dead_letters_waiting"

@@ -1,6 +1,6 @@
 import RelayCore
 
-/// A change stream of one collection, by raw commands: every answer is one batch with its post-batch token.
+/// A change stream of one collection or a database, by raw commands: every answer is one batch with its post-batch token.
 struct StreamCursor: Sendable {
     /// Where to begin.
     enum Start {
@@ -14,23 +14,25 @@ struct StreamCursor: Sendable {
 
     private let connection: MongoConnection
     private let database: String
-    private let collection: String
+    private let shape: StreamShape
     private(set) var id: Int64 = 0
 
-    /// The stages behind `$changeStream`. Only what an outbox needs crosses the network; users' filters run in
-    /// the relay, since narrowing a `$match` past a token's event makes the token unresumable.
-    static let operations: [BSONValue] = ["insert", "drop", "rename", "dropDatabase", "invalidate"]
-
-    init(_ connection: MongoConnection, database: String, collection: String) {
+    init(_ connection: MongoConnection, database: String, shape: StreamShape) {
         self.connection = connection
         self.database = database
-        self.collection = collection
+        self.shape = shape
     }
 
+    /// What later commands on the cursor have to call its collection.
+    private var name: String { shape.collection ?? "$cmd.aggregate" }
+
     /// Opens the stream. The answer holds the first batch.
-    /// - Parameter passed: an aggregation expression over the change event whose value each event then carries in
-    ///   its field `passed`.
-    mutating func open(_ start: Start, passed: BSONValue? = nil) async throws -> MongoReply {
+    /// - Parameters:
+    ///   - passed: an aggregation expression over the change event whose value each event then carries in its field
+    ///     `passed`.
+    ///   - truncated: whether events come without what makes them large.
+    mutating func open(_ start: Start, passed: BSONValue? = nil, truncated: Bool = false) async throws -> MongoReply {
+        let shape = truncated ? shape.truncated : shape
         var stage: BSONDocument
         switch start {
         case .after(let token): stage = ["resumeAfter": ["_data": .string(token)]]
@@ -40,16 +42,12 @@ struct StreamCursor: Sendable {
                 "startAtOperationTime": .timestamp(BSONTimestamp(seconds: time.seconds, increment: time.increment))
             ]
         }
-        var projection: BSONDocument = ["operationType": 1, "clusterTime": 1, "wallTime": 1, "fullDocument": 1]
-        if let passed { projection = projection.appending("passed", passed) }
+        for (name, value) in shape.options.fields { stage = stage.appending(name, value) }
         let reply = try await connection.run(
             [
-                "aggregate": .string(collection),
-                "pipeline": [
-                    ["$changeStream": .document(stage)],
-                    ["$match": ["operationType": ["$in": .array(Self.operations)]]],
-                    ["$project": .document(projection)],
-                ],
+                "aggregate": shape.collection.map { .string($0) } ?? 1,
+                "pipeline": .array(
+                    [["$changeStream": .document(stage)]] + shape.stages(passed: passed, withDocument: !truncated)),
                 "cursor": ["batchSize": 0],
                 "readConcern": ["level": "majority"],
             ], on: database, inSession: true)
@@ -61,7 +59,7 @@ struct StreamCursor: Sendable {
     func next(batchSize: Int, wait: Duration) async throws -> MongoReply {
         try await connection.run(
             [
-                "getMore": .int64(id), "collection": .string(collection), "batchSize": .integer(batchSize),
+                "getMore": .int64(id), "collection": .string(name), "batchSize": .integer(batchSize),
                 "maxTimeMS": .int64(Int64(wait / .milliseconds(1))),
             ], on: database, inSession: true)
     }
@@ -75,6 +73,6 @@ struct StreamCursor: Sendable {
     func close() async {
         guard id != 0 else { return }
         _ = try? await connection.run(
-            ["killCursors": .string(collection), "cursors": [.int64(id)]], on: database, inSession: true)
+            ["killCursors": .string(name), "cursors": [.int64(id)]], on: database, inSession: true)
     }
 }

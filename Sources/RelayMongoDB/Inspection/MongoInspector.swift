@@ -3,16 +3,16 @@ import RelayCore
 /// Looks at the source's MongoDB for `check`, and makes what `setup` makes there.
 public struct MongoInspector: Sendable {
     private let connection: MongoConnection
-    private let options: OutboxSource.Options
+    private let options: MongoSource.Options
 
     /// An inspector for the source with these options.
-    public init(_ options: OutboxSource.Options) {
+    public init(_ options: MongoSource.Options) {
         self.options = options
         connection = MongoConnection(uri: options.endpoint.uri, name: "mongo-check", socketTimeout: .seconds(5))
     }
 
     private var endpoint: MongoEndpoint { options.endpoint }
-    private var namespace: String { "\(endpoint.database).\(endpoint.collection)" }
+    private var namespace: String { options.namespace }
 
     /// What there is to say, in the order it was looked at.
     public func findings() async -> [Finding] {
@@ -29,7 +29,8 @@ public struct MongoInspector: Sendable {
         }
         findings.append(
             await attempt("privileges", "the change stream of \(namespace) opens") {
-                var cursor = StreamCursor(connection, database: endpoint.database, collection: endpoint.collection)
+                var cursor = StreamCursor(
+                    connection, database: endpoint.database, shape: options.maker(connection).shape)
                 _ = try await cursor.open(.at(try await now()))
                 await cursor.close()
             })
@@ -54,6 +55,7 @@ public struct MongoInspector: Sendable {
         do {
             _ = try await ClusterIdentity(connection, endpoint: endpoint).load()
             return ["MongoDB: \(endpoint.stateDatabase).\(ClusterIdentity.identityCollection) is there"]
+                + (try await keepImages())
         } catch let failure as MongoFailure {
             throw failure.described(doing: "setting up \(endpoint.stateDatabase)", needing: grant)
         }
@@ -66,6 +68,11 @@ public struct MongoInspector: Sendable {
             "-- db.\(ClusterIdentity.identityCollection).updateOne({_id: \"cluster\"}, "
                 + "{$setOnInsert: {cluster: UUID().toString()}}, {upsert: true, writeConcern: {w: \"majority\"}})",
         ]
+            + (options.kind == .changes && options.images.needsStoredImages
+                ? options.collections.map {
+                    "db.getSiblingDB(\"\(endpoint.database)\").runCommand({collMod: \"\($0)\", "
+                        + "changeStreamPreAndPostImages: {enabled: true}})"
+                } : [])
     }
 
     private var grant: String {
@@ -106,12 +113,22 @@ public struct MongoInspector: Sendable {
 
     private func collection() async -> [Finding] {
         do {
-            let uuid = try await ClusterIdentity(connection, endpoint: endpoint).collectionUUID()
-            guard uuid != nil else {
-                return [Finding(.warning, "source", "\(namespace) does not exist yet: the relay waits for it")]
+            var findings: [Finding] = []
+            for name in options.collections {
+                let found = try await connection.run(
+                    ["listCollections": 1, "filter": ["name": .string(name)]], on: endpoint.database
+                ).document[path: "cursor.firstBatch.0"]?.document
+                guard let found else {
+                    findings.append(
+                        Finding(
+                            .warning, "source",
+                            "\(endpoint.database).\(name) does not exist yet: the relay waits for it"))
+                    continue
+                }
+                findings.append(Finding(.ok, "source", "\(endpoint.database).\(name) exists"))
+                findings += images(of: name, found)
             }
-            var findings = [Finding(.ok, "source", "\(namespace) exists")]
-            if let sequence = options.mapping.sequence {
+            if let sequence = options.backlogSequence {
                 let indexes = try await connection.run(
                     ["listIndexes": .string(endpoint.collection)], on: endpoint.database)
                 let has = (indexes.document[path: "cursor.firstBatch"]?.array ?? []).contains {
@@ -129,6 +146,40 @@ public struct MongoInspector: Sendable {
         } catch {
             return [failed(error, subject: "source", doing: "looking at \(namespace)")]
         }
+    }
+
+    /// Whether a collection keeps the images that are asked for.
+    private func images(of name: String, _ description: BSONDocument) -> [Finding] {
+        guard options.kind == .changes, options.images.needsStoredImages else { return [] }
+        if description[path: "options.changeStreamPreAndPostImages.enabled"]?.bool == true {
+            return [Finding(.ok, "source", "\(endpoint.database).\(name) keeps pre- and post-images")]
+        }
+        return [
+            Finding(
+                .warning, "source",
+                "\(endpoint.database).\(name) keeps no images, so changes come without what SOURCE_IMAGES="
+                    + "\(options.images.rawValue) asks for. Run `outbox-relay setup`, or "
+                    + "db.runCommand({collMod: \"\(name)\", changeStreamPreAndPostImages: {enabled: true}})")
+        ]
+    }
+
+    /// Lets the collections keep images where a source needs them; returns what to say of it.
+    private func keepImages() async throws -> [String] {
+        guard options.kind == .changes, options.images.needsStoredImages else { return [] }
+        var lines: [String] = []
+        for name in try await SourceReading.collectionNames(connection, options) {
+            do {
+                _ = try await connection.run(
+                    ["collMod": .string(name), "changeStreamPreAndPostImages": ["enabled": true]], on: endpoint.database
+                )
+                lines.append("MongoDB: \(endpoint.database).\(name) keeps pre- and post-images")
+            } catch let failure as MongoFailure where failure.code == MongoFailure.namespaceNotFound {
+                _ = try await connection.run(
+                    ["create": .string(name), "changeStreamPreAndPostImages": ["enabled": true]], on: endpoint.database)
+                lines.append("MongoDB: \(endpoint.database).\(name) was made, and keeps pre- and post-images")
+            }
+        }
+        return lines
     }
 
     private func attempt(_ subject: String, _ success: String, _ body: () async throws -> Void) async -> Finding {

@@ -21,12 +21,12 @@ public struct OutboxAudit: Sendable {
         public var time: ClusterTime?
     }
 
-    private let options: OutboxSource.Options
+    private let options: MongoSource.Options
     private let connection: MongoConnection
     private let scan: OutboxScan
 
     /// An audit of the source with these options.
-    public init(_ options: OutboxSource.Options) {
+    public init(_ options: MongoSource.Options) {
         self.options = options
         connection = MongoConnection(uri: options.endpoint.uri, name: "mongo-audit", socketTimeout: .seconds(300))
         scan = OutboxScan(options.mapping, endpoint: options.endpoint)

@@ -11,7 +11,7 @@ final class OutboxDecoder {
     private let values: BSONFieldValues
 
     private enum Field: Int {
-        case id, topic, key, type, payload, headers, time, schemaVersion, traceparent, deliverAfter
+        case id, topic, key, type, payload, headers, time, schemaVersion, traceparent, payloadRef, deliverAfter
     }
 
     init(_ mapping: OutboxMapping, collection: String) {
@@ -26,20 +26,26 @@ final class OutboxDecoder {
     ///   - bytes: a BSON document.
     ///   - fallbackTime: milliseconds since 1970, for an event that does not say when it happened.
     ///   - committedAt: when it was committed, in milliseconds since 1970; `Int64.min` when unknown.
+    ///   - references: takes note of a payload that lies elsewhere; nil where there is none to be read.
+    ///   - mayRepeat: whether the event may have been settled before.
     func decode(
-        _ bytes: UnsafeRawBufferPointer, fallbackTime: Int64, committedAt: Int64 = .min, into batch: EventBatch
+        _ bytes: UnsafeRawBufferPointer, fallbackTime: Int64, committedAt: Int64 = .min,
+        references: PayloadReferences? = nil, mayRepeat: Bool = false, into batch: EventBatch
     ) {
         let arena = batch.arena
         let start = arena.count
         var record = EventRecord()
         record.committedAt = committedAt
+        record.mayRepeat = mayRepeat
         do {
-            try decode(try BSONView(bytes), fallbackTime, &record, arena)
+            let reference = try decode(try BSONView(bytes), fallbackTime, &record, arena)
             batch.append(record)
+            if let reference { references?.add(reference, at: batch.records.count - 1, document: bytes) }
         } catch {
             arena.truncate(to: start)
             let poison = (error as? Reject)?.poison ?? Poison(.invalidDocument, "\(error)")
             var record = EventRecord()
+            record.mayRepeat = mayRepeat
             record.document = Self.append(bytes, to: arena)
             record.occurredAt = fallbackTime
             describe(bytes, &record, arena)
@@ -58,13 +64,14 @@ final class OutboxDecoder {
 
     private func decode(
         _ document: BSONView, _ fallbackTime: Int64, _ record: inout EventRecord, _ arena: ByteArena
-    ) throws {
+    ) throws -> PayloadReferences.Reference? {
         try matcher.match(document, into: values)
         record.id = try identifier(.id, named: mapping.id, arena)
         record.type = try requiredText(.type, named: mapping.type, arena)
         record.topic = try topic(arena)
         record.key = try key(arena) ?? record.id
-        try payload(&record, arena)
+        let reference = values[Field.payload.rawValue] == nil ? try reference() : nil
+        if reference == nil { try payload(&record, arena) }
         try headers(&record, arena)
         record.occurredAt = try time() ?? fallbackTime
         try schemaVersion(&record, arena)
@@ -72,6 +79,7 @@ final class OutboxDecoder {
         if let trace = value(.traceparent)?.utf8, trace.count > 0 {
             record.traceparent = try text(trace, named: mapping.traceparent ?? "", arena)
         }
+        return reference
     }
 
     // MARK: - Fields
@@ -131,6 +139,18 @@ final class OutboxDecoder {
         }
         record.payload = ByteRange(offset: start, length: arena.count - start)
         record.payloadRefusedByJSONB = !facts.fitsJSONB
+    }
+
+    /// Where the payload lies, if the document says that it lies elsewhere.
+    private func reference() throws -> PayloadReferences.Reference? {
+        guard let value = value(.payloadRef) else { return nil }
+        guard let document = value.document, let collection = try document.value("collection")?.string,
+            !collection.isEmpty, let id = try document.value("id")
+        else {
+            throw Reject(.invalidField, "the field 'payloadRef' is not {collection, id, version?}")
+        }
+        let version = try document.value("version").flatMap { $0.isNull ? nil : BSONValue($0) }
+        return PayloadReferences.Reference(collection: collection, id: BSONValue(id), version: version)
     }
 
     private func headers(_ record: inout EventRecord, _ arena: ByteArena) throws {

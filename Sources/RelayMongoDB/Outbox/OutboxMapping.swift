@@ -44,8 +44,16 @@ public struct OutboxMapping: Sendable {
         self.keepsBinaryPayload = keepsBinaryPayload
     }
 
+    /// The field that names the document which holds the payload, in place of the payload.
+    static let payloadReference = "payloadRef"
+
     var fields: [String] {
         // A field that is not mapped gets a name that no BSON document can have.
-        [id, topic, key, type, payload, headers, time, schemaVersion, traceparent, Self.deliverAfter].map { $0 ?? "\0" }
+        [
+            id, topic, key, type, payload, headers, time, schemaVersion, traceparent, Self.payloadReference,
+            Self.deliverAfter,
+        ].map {
+            $0 ?? "\0"
+        }
     }
 }

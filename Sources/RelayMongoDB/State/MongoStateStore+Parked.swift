@@ -73,6 +73,22 @@ extension MongoStateStore {
             keys: Int(max(0, counters?.0 ?? 0)), events: Int(max(0, counters?.1 ?? 0)), oldest: oldest.first ?? nil)
     }
 
+    public func settled(among ids: [String]) async throws -> Set<String> {
+        let database = database
+        var found: Set<String> = []
+        for part in ids.parts(of: 1000) {
+            for collection in [StateCollection.parked, .deadLetters] {
+                let command = queries.events(Array(part), in: collection).appending("readConcern", readConcern)
+                found.formUnion(
+                    try await call(reads, doing: "looking for what is settled already") { connection in
+                        try connection.all(command, on: database) { try $0.value("eventId").flatMap(StoredEvent.text) }
+                            .compactMap { $0 }
+                    })
+            }
+        }
+        return found
+    }
+
     public func settledBeyond(_ position: Int64) async throws -> Set<String> {
         let (database, pipeline) = (database, options.pipeline)
         var ids: Set<String> = []

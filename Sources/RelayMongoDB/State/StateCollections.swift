@@ -47,9 +47,9 @@ package enum StateCollection: String, Sendable, CaseIterable {
         case .deadLetters:
             [
                 Index(name: "compensated", fields: ["_id.p", "compensatedAt", "_id.n"]),
-                Index(name: "event", fields: ["_id.p", "eventId"]),
                 Index(name: "state", fields: ["_id.p", "state", "_id.n"]),
                 Index(name: "position", fields: ["_id.p", "position"]),
+                Index(name: "event", fields: ["_id.p", "eventId"]),
             ]
         case .requests: [Index(name: "state", fields: ["p", "state", "createdAt"])]
         }

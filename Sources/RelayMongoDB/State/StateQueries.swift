@@ -71,6 +71,15 @@ package struct StateQueries: Sendable {
         ]
     }
 
+    /// Those of the events `ids` that lie in `collection`.
+    package func events(_ ids: [String], in collection: StateCollection) -> BSONDocument {
+        [
+            "find": collection.bson,
+            "filter": ["_id.p": name, "eventId": ["$in": .array(ids.map { .string($0) })]],
+            "projection": ["eventId": 1], "batchSize": .integer(ids.count + 1),
+        ]
+    }
+
     /// Dead letters that wait.
     package func waitingDeadLetters(_ ids: [Int64]) -> BSONDocument {
         [

@@ -20,6 +20,8 @@ enum MetricHelp {
             "Seconds between the source's newest commit and the newest settled one. Of leaders only, absent while unknown.",
         RelayMetrics.oplogHeadroomSeconds:
             "Seconds of oplog behind the checkpoint before the position is lost. Absent without the privilege to look.",
+        RelayMetrics.historyGapSeconds:
+            "Seconds of the oplog that were gone before they were read, of the last such gap since the process started.",
         RelayMetrics.role: "1 for the role this relay has in the pipeline, 0 for the other.",
         RelayMetrics.state: "1 for the state the pipeline is in, 0 for the others.",
         RelayMetrics.deadLettersWaiting: "Dead letters neither retried nor discarded yet. Of leaders only.",

@@ -32,6 +32,7 @@ extension RelayStatus {
             leaderGauge(RelayMetrics.lagSeconds) { $0.lagSeconds },
             leaderGauge(OperationsMetrics.lagEvents) { $0.lagEvents.map(Double.init) },
             gauge(RelayMetrics.oplogHeadroomSeconds) { $0.oplogHeadroomSeconds },
+            gauge(RelayMetrics.historyGapSeconds) { $0.historyGap.map { Double($0.to - $0.from) } },
             leaderGauge(RelayMetrics.deadLettersWaiting) { Double($0.deadLetters) },
             leaderGauge(RelayMetrics.parkedEvents) { $0.webhook.map { Double($0.parked) } },
             leaderGauge(RelayMetrics.parkedKeys) { $0.webhook.map { Double($0.parkedKeys) } },

@@ -45,6 +45,15 @@ extension PipelineSnapshot {
             ("parkedKeys", .optional(leading?.parkedKeys)),
             ("oldestParkedSeconds", .optional(leading?.oldestParkedSeconds(at: now)?.toMilliseconds)),
             ("deadLetters", .integer(Int64(deadLetters))),
+            (
+                "historyGap",
+                historyGap.map { gap in
+                    .object([
+                        ("from", .optional(UTCTime(unixSeconds: Double(gap.from))?.rfc3339)),
+                        ("to", .optional(UTCTime(unixSeconds: Double(gap.to))?.rfc3339)),
+                    ])
+                } ?? .null
+            ),
             ("cleanupBlockedBy", .array(cleanupBlockedBy.map { .string($0) })),
             ("restarts", .integer(Int64(restarts))),
             ("eventsRead", .integer(eventsRead)),

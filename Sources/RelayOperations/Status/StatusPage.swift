@@ -103,6 +103,10 @@ enum StatusPage {
             let time = pipeline.lastErrorAt.flatMap(UTCTime.init(unixSeconds:))?.rfc3339
             notes.append(("last error" + (time.map { " at \($0)" } ?? ""), error))
         }
+        if let gap = pipeline.historyGap {
+            let times = [gap.from, gap.to].map { UTCTime(unixSeconds: Double($0))?.rfc3339 ?? "unknown" }
+            notes.append(("history lost", "the oplog was gone from \(times[0]) to \(times[1]) before it was read"))
+        }
         notes += pipeline.cleanupBlockedBy.map { ("cleanup blocked by", $0) }
         guard !notes.isEmpty else { return "" }
         let items = notes.map { "<dt>\(escaped($0.0))</dt><dd>\(escaped($0.1))</dd>" }.joined()

@@ -45,7 +45,7 @@ extension NativeQueue {
 
     public func retry(
         _ letters: [Int64], for request: RelayRequest, after state: StoredState, under grant: LeaseGrant,
-        decode: @Sendable ([UInt8]) throws -> EventBatch
+        decode: @Sendable ([UInt8]) async throws -> EventBatch
     ) async throws -> Delivery {
         var state = state
         var delivered = 0
@@ -104,7 +104,8 @@ extension NativeQueue {
 
     /// The event of a dead letter: made anew of its document where that is kept, so that a corrected mapping
     /// counts, or else of its columns. Nil when there is none.
-    private func event(of id: Int64, decode: @Sendable ([UInt8]) throws -> EventBatch) async throws -> EventBatch? {
+    private func event(of id: Int64, decode: @Sendable ([UInt8]) async throws -> EventBatch) async throws -> EventBatch?
+    {
         let rows = try await control.query(
             PGStatement(
                 """
@@ -114,7 +115,7 @@ extension NativeQueue {
                 FROM \(schema).dead_letters WHERE pipeline = $1 AND id = $2::bigint AND state = 'dead'
                 """, [.text(options.pipeline), PGParameter(id)]))
         guard !rows.isEmpty else { return nil }
-        if let document = rows[0, "document"].flatMap(Self.bytes) { return try decode(document) }
+        if let document = rows[0, "document"].flatMap(Self.bytes) { return try await decode(document) }
         let batch = EventBatch(end: Checkpoint())
         func range(_ column: String) -> ByteRange {
             guard let text = rows[0, column] else { return .none }

@@ -133,6 +133,10 @@ package final class InMemorySettlementStore: SettlementStore {
         try await perform(.parkedTotals) { $0.model.parkedTotals }
     }
 
+    package func settled(among ids: [String]) async throws -> Set<String> {
+        try await perform(.settledBeyond) { $0.model.settled(among: ids) }
+    }
+
     package func settledBeyond(_ position: Int64) async throws -> Set<String> {
         try await perform(.settledBeyond) { $0.model.settledBeyond(position) }
     }

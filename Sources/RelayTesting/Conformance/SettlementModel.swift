@@ -103,6 +103,12 @@ package struct SettlementModel: Sendable {
         ParkedTotals(keys: keys.count, events: parked.count, oldest: keys.values.map(\.since).min())
     }
 
+    /// See ``StateStore/settled(among:)``.
+    package func settled(among ids: [String]) -> Set<String> {
+        let known = parked.values.map(\.event) + letters.values.map(\.letter.event)
+        return Set(known.compactMap { $0.text(\.id) }).intersection(ids)
+    }
+
     /// See ``SettlementStore/settledBeyond(_:)``.
     package func settledBeyond(_ position: Int64) -> Set<String> {
         let waiting = parked.values.map(\.event) + letters.values.map(\.letter.event)

@@ -45,7 +45,7 @@ struct Wiring {
         // Equal shares: a slow destination cannot take the others' room.
         let buffer = settings.bufferBytes / destinations.count
         let pipelines = try zip(destinations, statuses).map { parts, pipelineStatus in
-            let source = OutboxSource(
+            let source = MongoSource(
                 Self.source(settings, endpoint, parts), status: pipelineStatus, relay: status, logger: logger)
             let (destination, store) = try parts.ends(status: pipelineStatus, logger: logger)
             return Pipeline(
@@ -78,7 +78,7 @@ struct Wiring {
 
     private static func source(
         _ settings: RelaySettings, _ endpoint: MongoEndpoint, _ parts: any DestinationParts
-    ) -> OutboxSource.Options {
+    ) -> MongoSource.Options {
         let fields = settings.source.fields
         let mapping = OutboxMapping(
             id: fields.id, topic: fields.topic, key: fields.key, type: fields.type, payload: fields.payload,
@@ -87,10 +87,19 @@ struct Wiring {
             style: RelayMongoDB.JSONStyle(rawValue: settings.source.json.rawValue) ?? .plain,
             schemaVersions: settings.source.schemaVersions.ranges,
             keepsBinaryPayload: parts.keepsBinaryPayload)
-        return OutboxSource.Options(
+        let source = settings.source
+        var options = MongoSource.Options(
             endpoint: endpoint, mapping: mapping, pipeline: parts.pipeline,
-            publishesBacklog: settings.source.backlog == .publish,
-            haltsOnInvalidate: settings.source.onInvalidate == .halt,
-            haltsOnPoison: settings.source.onPoison == .halt)
+            publishesBacklog: source.kind == .changes ? source.snapshot == .initial : source.backlog == .publish,
+            haltsOnInvalidate: source.onInvalidate == .halt, haltsOnPoison: source.onPoison == .halt)
+        options.kind = MongoSource.Kind(rawValue: source.kind.rawValue) ?? .outbox
+        options.collections = source.watchesWholeDatabase ? [] : source.collections
+        options.excluded = [settings.compensation.collection].compactMap { $0 }
+        options.eventsPath = source.eventsPath
+        options.images = ChangeImages(rawValue: source.images.rawValue) ?? .lookup
+        options.onHistoryLost = HistoryLostPolicy(rawValue: source.onHistoryLost.rawValue) ?? .halt
+        options.rescanSlack = source.rescanSlack
+        options.isCleanedUp = source.cleanup != .none
+        return options
     }
 }

@@ -77,14 +77,14 @@ final class ModelClient: Destination, StateStore {
 
     func retry(
         _ letters: [Int64], for request: RelayRequest, after state: StoredState, under grant: LeaseGrant,
-        decode: @Sendable ([UInt8]) throws -> EventBatch
+        decode: @Sendable ([UInt8]) async throws -> EventBatch
     ) async throws -> Delivery {
         try call(for: request)
         var state = state
         var delivered = 0
         for letter in letters {
             guard let name = server.now.letters[letter] else { continue }
-            let batch = try decode(Array(name.utf8))
+            let batch = try await decode(Array(name.utf8))
             var write = ModelServer.Write(grant: grant, position: state.position, revision: state.revision)
             write.events = batch.ids
             write.checkpoint = state.checkpoint
@@ -199,6 +199,10 @@ final class ModelClient: Destination, StateStore {
         try call(for: request)
         server.state.withLock { $0.stored.paused = reason }
         try await answer(request, RequestAnswer(succeeded: true, message: "done"))
+    }
+
+    func settled(among ids: [String]) async throws -> Set<String> {
+        Set(server.now.queue + server.now.lettersEver).intersection(ids)
     }
 
     func deadLetterCount() async throws -> Int { server.now.letters.count }

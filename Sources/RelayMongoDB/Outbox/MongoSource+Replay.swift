@@ -1,8 +1,13 @@
 import RelayCore
 
 /// Events of the outbox that are read again: what lies in the collection now, with majority read concern.
-extension OutboxSource {
+extension MongoSource {
     public func replay(_ selection: ReplaySelection, from cursor: String?) async throws -> ReplayPage {
+        guard options.kind == .outbox else {
+            throw RelayError(
+                .unsupported,
+                "only an outbox collection keeps its events for a replay, and SOURCE_KIND is \(options.kind.rawValue)")
+        }
         let scan = OutboxScan(options.mapping, endpoint: options.endpoint)
         do {
             return try await withTaskCancellationHandler {
@@ -43,24 +48,33 @@ package struct OutboxScan: Sendable {
     private var decoder: OutboxDecoder { OutboxDecoder(mapping, collection: endpoint.collection) }
     private static let majority: BSONValue = ["level": "majority"]
 
+    /// Payloads that lie elsewhere are read as well.
+    private func references(_ connection: MongoConnection) -> PayloadReferences {
+        PayloadReferences(connection, database: endpoint.database, style: mapping.style)
+    }
+
     // MARK: - By id
 
     func page(of ids: [String], from cursor: String?, on connection: MongoConnection) async throws -> ReplayPage {
         let batch = EventBatch(end: Checkpoint())
+        let references = self.references(connection)
         var missing: [String] = []
         var index = cursor.flatMap { Int($0) } ?? 0
         let end = min(ids.count, index + Self.idsAtOnce)
         while index < end, batch.byteCount < Self.bytes {
             let before = batch.records.count
-            try await find(ids[index], into: batch, on: connection)
+            try await find(ids[index], references, into: batch, on: connection)
             if batch.records.count == before { missing.append(ids[index]) }
             index += 1
         }
+        try await references.complete(batch)
         return ReplayPage(batch: batch, next: index < ids.count ? "\(index)" : nil, missing: missing)
     }
 
     /// Appends the event whose id goes out as `id`: what its field holds may be of several types.
-    private func find(_ id: String, into batch: EventBatch, on connection: MongoConnection) async throws {
+    private func find(
+        _ id: String, _ references: PayloadReferences, into batch: EventBatch, on connection: MongoConnection
+    ) async throws {
         let (decoder, mapping) = (decoder, mapping)
         let reply = try await connection.run(
             [
@@ -74,7 +88,8 @@ package struct OutboxScan: Sendable {
             // Equal to the server and another text is another event: 5.0 is no 5.
             guard try Self.text(of: document, at: mapping.id) == id else { continue }
             decoder.decode(
-                document.bytes, fallbackTime: BacklogOrder(sequence: nil).time(of: document), into: batch)
+                document.bytes, fallbackTime: BacklogOrder(sequence: nil).time(of: document), references: references,
+                into: batch)
             break
         }
         withExtendedLifetime(reply) {}
@@ -95,17 +110,26 @@ package struct OutboxScan: Sendable {
         let batch = EventBatch(end: Checkpoint())
         let filter = timeFilter(since: since, until: until)
         let field = mapping.time
+        let references = self.references(connection)
         func take(_ document: BSONView, _ decoder: OutboxDecoder, _ made: Int64) throws {
             let hasOwn = try field.flatMap { try document.value(atPath: $0) }.map { !$0.isNull } ?? false
             // An ObjectId knows whole seconds.
             let first = hasOwn ? since : since / 1000 * 1000
             if !hasOwn, made == .min || made < first || made >= until { return }
-            decoder.decode(document.bytes, fallbackTime: made, into: batch)
-            guard let record = batch.records.last, hasOwn, record.outcome == .event else { return }
-            if record.occurredAt < first || record.occurredAt >= until { batch.dropLast() }
+            if hasOwn {
+                let probe = EventBatch(end: Checkpoint())
+                decoder.decode(document.bytes, fallbackTime: made, into: probe)
+                if let record = probe.records.first, record.outcome == .event,
+                    record.occurredAt < first || record.occurredAt >= until
+                {
+                    return
+                }
+            }
+            decoder.decode(document.bytes, fallbackTime: made, references: references, into: batch)
         }
         let next = try await page(
             behind: cursor, matching: filter, on: connection, while: { batch.byteCount < Self.bytes }, each: take)
+        try await references.complete(batch)
         return ReplayPage(batch: batch, next: next)
     }
 

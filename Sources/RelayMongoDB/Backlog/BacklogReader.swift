@@ -1,16 +1,16 @@
 import RelayCore
 
-/// Reads what was in the outbox at the first start, as a snapshot of one cluster time, in the order of
-/// `SOURCE_FIELD_SEQUENCE` or else of `_id`. ``BacklogPosition`` says how it goes on when the server no longer
+/// Reads what was in the collections at the first start, as a snapshot of one cluster time, one collection after the
+/// other, in the order of `SOURCE_FIELD_SEQUENCE` or else of `_id`. ``BacklogPosition`` says how it goes on when the server no longer
 /// keeps the snapshot.
 final class BacklogReader {
-    private let reading: OutboxReading
+    private let reading: SourceReading
     private var sizer: ReplySizer
     private var order: BacklogOrder
 
-    init(_ reading: OutboxReading) {
+    init(_ reading: SourceReading) {
         self.reading = reading
-        order = BacklogOrder(sequence: reading.source.options.mapping.sequence)
+        order = BacklogOrder(sequence: reading.source.options.backlogSequence)
         sizer = ReplySizer(target: min(reading.queue.limits.bytes, reading.queue.limits.buffer / 16))
     }
 
@@ -45,11 +45,14 @@ final class BacklogReader {
         from start: Checkpoint, _ backlog: BacklogPosition, to target: ClusterTime, progressed: () -> Void
     ) async throws -> Checkpoint {
         let rule = BacklogCatchUp(
-            reading.connection, endpoint: reading.endpoint, order: order, cursor: backlog.cursor, to: target)
+            reading.connection, database: reading.endpoint.database, shape: reading.maker.shape, order: order,
+            from: backlog, to: target)
         var end = start
         do {
             end = try await StreamReader(reading, catchUp: rule).run(from: start, progressed: progressed)
-        } catch let failure as MongoFailure where failure.code == MongoFailure.historyLost && backlog.cursor == nil {
+        } catch let failure as MongoFailure
+            where failure.code == MongoFailure.historyLost && backlog.cursor == nil && backlog.collection == nil
+        {
             // Nothing was scanned yet, so the scan at the later time misses no document; what was deleted since has
             // neither document nor oplog entry any more.
             end = reading.position ?? start
@@ -63,17 +66,39 @@ final class BacklogReader {
         return end
     }
 
+    /// Scans collection by collection to the end of the last.
     private func scan(from start: Checkpoint, _ backlog: BacklogPosition, progressed: () -> Void) async throws
         -> Checkpoint
     {
         var checkpoint = start
-        let name = "\(reading.source.options.pipeline).reader"
-        var command = order.find(in: reading.endpoint.collection, behind: backlog.cursor)
-        command = command.appending(
-            "readConcern", ["level": "snapshot", "atClusterTime": backlog.snapshot.bson])
-        reading.source.status.progress.beat(name, longestWait: .seconds(3600))
+        for name in try await reading.collectionNames().sorted() {
+            if let current = checkpoint.backlog?.collection {
+                if name < current { continue }
+                if name > current { checkpoint.backlog?.cursor = nil }
+            }
+            checkpoint.backlog?.collection = name
+            try await scan(name, at: backlog.snapshot, &checkpoint, progressed: progressed)
+        }
+        checkpoint.backlog = nil
+        checkpoint.token = nil
+        checkpoint.clusterTime = backlog.snapshot
+        reading.source.status.progress.end(progressName)
+        let batch = try await reading.queue.checkOut(behind: checkpoint)
+        reading.submit(batch, at: checkpoint, sourceTime: nil, isLevel: false)
+        reading.source.logger.info("the backlog is read", metadata: ["cluster.time": "\(backlog.snapshot)"])
+        return checkpoint
+    }
+
+    private var progressName: String { "\(reading.source.options.pipeline).reader" }
+
+    private func scan(
+        _ collection: String, at snapshot: ClusterTime, _ checkpoint: inout Checkpoint, progressed: () -> Void
+    ) async throws {
+        var last = checkpoint.backlog?.cursor
+        var command = order.find(in: collection, behind: last, from: checkpoint.backlog?.rescan?.since)
+        command = command.appending("readConcern", ["level": "snapshot", "atClusterTime": snapshot.bson])
+        reading.source.status.progress.beat(progressName, longestWait: .seconds(3600))
         var reply = try await run(command.appending("batchSize", .integer(sizer.batchSize)))
-        var last = backlog.cursor
         while true {
             try Task.checkCancellation()
             progressed()
@@ -81,44 +106,40 @@ final class BacklogReader {
             var next: Task<MongoReply, any Error>?
             if answer.cursorID != 0 {
                 let more: BSONDocument = [
-                    "getMore": .int64(answer.cursorID), "collection": .string(reading.endpoint.collection),
+                    "getMore": .int64(answer.cursorID), "collection": .string(collection),
                     "batchSize": .integer(sizer.batchSize),
                 ]
                 next = fetch(more)
             }
             do {
-                try await submit(answer, of: reply, &checkpoint, &last, name)
+                try await submit(answer, of: reply, in: collection, &checkpoint, &last)
             } catch {
                 _ = await next?.result
-                await close(answer.cursorID)
+                await close(answer.cursorID, of: collection)
                 throw error
             }
             withExtendedLifetime(reply) {}
-            guard let next else { break }
+            guard let next else { return }
             reply = try await next.value
         }
-        checkpoint.backlog = nil
-        checkpoint.token = nil
-        checkpoint.clusterTime = backlog.snapshot
-        reading.source.status.progress.end(name)
-        let batch = try await reading.queue.checkOut(behind: checkpoint)
-        reading.submit(batch, at: checkpoint, sourceTime: nil, isLevel: false)
-        reading.source.logger.info("the backlog is read", metadata: ["cluster.time": "\(backlog.snapshot)"])
-        return checkpoint
     }
 
     private func submit(
-        _ answer: StreamBatch, of reply: MongoReply, _ checkpoint: inout Checkpoint, _ last: inout String?,
-        _ name: String
+        _ answer: StreamBatch, of reply: MongoReply, in collection: String, _ checkpoint: inout Checkpoint,
+        _ last: inout String?
     ) async throws {
+        let maker = reading.maker
+        let rescan = checkpoint.backlog?.rescan
         var documents = answer.documents.elements
         var count = 0
         var isExhausted = false
         while !isExhausted {
-            reading.source.status.progress.end(name)
+            reading.source.status.progress.end(progressName)
             let batch = try await reading.queue.checkOut(behind: checkpoint)
-            reading.source.status.progress.beat(name, longestWait: .seconds(60))
+            reading.source.status.progress.beat(progressName, longestWait: .seconds(60))
+            let begin = batch.records.count
             var halt: (any Error)?
+            var incomplete: (any Error)?
             var newest: BSONView?
             while !reading.queue.isFull(batch) {
                 let document: BSONView
@@ -135,15 +156,33 @@ final class BacklogReader {
                 count += 1
                 // The bound of the index scan is inclusive: the last document of before comes once more.
                 if count == 1, let last, order.key(of: document) == last { continue }
-                reading.decoder.decode(document.bytes, fallbackTime: order.time(of: document), into: batch)
+                let before = batch.records.count
+                maker.take(
+                    existing: document, of: collection, time: order.time(of: document), mayRepeat: rescan != nil,
+                    into: batch)
+                if maker.isFull || reading.haltsOnPoison {
+                    do { try await maker.complete(batch) } catch {
+                        incomplete = error
+                        break
+                    }
+                }
                 do {
-                    try reading.haltIfAsked(batch)
+                    try reading.haltIfAsked(batch, from: before)
                 } catch {
                     halt = error
-                    batch.dropLast()
+                    batch.truncate(to: before)
                     break
                 }
                 newest = document
+            }
+            if incomplete == nil {
+                do { try await maker.complete(batch) } catch { incomplete = error }
+            }
+            if let incomplete {
+                // Events that lack what could not be read come again; what the batch held before stays.
+                batch.truncate(to: begin)
+                reading.submit(batch, at: checkpoint, sourceTime: nil, isLevel: false)
+                throw incomplete
             }
             if let newest {
                 last = order.key(of: newest)
@@ -165,8 +204,8 @@ final class BacklogReader {
         return Task { try await connection.run(command, on: database, inSession: true) }
     }
 
-    private func close(_ cursor: Int64) async {
+    private func close(_ cursor: Int64, of collection: String) async {
         guard cursor != 0 else { return }
-        _ = try? await run(["killCursors": .string(reading.endpoint.collection), "cursors": [.int64(cursor)]])
+        _ = try? await run(["killCursors": .string(collection), "cursors": [.int64(cursor)]])
     }
 }

@@ -56,10 +56,10 @@ struct ClusterIdentity {
         return time
     }
 
-    /// The outbox collection's UUID; nil while it does not exist.
-    func collectionUUID() async throws -> String? {
+    /// A collection's UUID; nil while it does not exist.
+    func collectionUUID(of name: String) async throws -> String? {
         let reply = try await connection.run(
-            ["listCollections": 1, "filter": ["name": .string(endpoint.collection)]], on: endpoint.database)
+            ["listCollections": 1, "filter": ["name": .string(name)]], on: endpoint.database)
         guard
             let uuid = reply.document[path: "cursor.firstBatch.0.info.uuid"]?.uuid
         else { return nil }

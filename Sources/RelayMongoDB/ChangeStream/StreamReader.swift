@@ -1,14 +1,13 @@
 import RelayCore
 
-/// Reads the outbox's change stream and submits its inserts. While one answer is decoded, the next is fetched.
+/// Reads the source's change stream and submits the events that are made of it. While one answer is decoded, the next is fetched.
 final class StreamReader {
-    private let reading: OutboxReading
+    private let reading: SourceReading
     private var cursor: StreamCursor
     private var checkpoint = Checkpoint()
     private var sizer: ReplySizer
-    private let matcher = BSONFieldMatcher([
-        "_id", "operationType", "clusterTime", "fullDocument", "passed", "wallTime",
-    ])
+    private let maker: any EventMaker
+    private let matcher: BSONFieldMatcher
     private let values: BSONFieldValues
     private let catchUp: BacklogCatchUp?
     /// While catching up: documents of the answer that the scan will bring.
@@ -17,16 +16,26 @@ final class StreamReader {
     private var resumesByTime = false
     /// Events up to this token are settled already: set when a stream had to be reopened by cluster time.
     private var skipThrough: String?
+    private var pace = Pace.ordinary
+    private var singles = 0
+    private static let mostSingles = 5000
+
+    /// How the way to a change event is found that is too large for the server to send (error 10334): it fails the
+    /// whole answer, so events are taken one by one up to it, and it alone without what makes it large.
+    private enum Pace {
+        case ordinary, single, truncated
+    }
 
     /// How long the server waits for something to happen before it answers that nothing did.
     static let idleWait = Duration.milliseconds(500)
 
     /// - Parameter catchUp: what to read only, and up to when; nil for everything and for ever.
-    init(_ reading: OutboxReading, catchUp: BacklogCatchUp? = nil) {
+    init(_ reading: SourceReading, catchUp: BacklogCatchUp? = nil) {
         self.reading = reading
         self.catchUp = catchUp
-        cursor = StreamCursor(
-            reading.connection, database: reading.endpoint.database, collection: reading.endpoint.collection)
+        maker = reading.maker
+        cursor = StreamCursor(reading.connection, database: reading.endpoint.database, shape: maker.shape)
+        matcher = BSONFieldMatcher(StreamShape.common + maker.shape.fields)
         values = BSONFieldValues(for: matcher)
         sizer = ReplySizer(target: min(reading.queue.limits.bytes, reading.queue.limits.buffer / 16))
     }
@@ -38,13 +47,15 @@ final class StreamReader {
         checkpoint = start
         if reading.hasOtherOptions {
             resumesByTime = true
+            // What the checkpoint's own time brought up to its token is settled.
+            skipThrough = checkpoint.invalidated ? nil : checkpoint.token
             reading.noteOptions(in: &checkpoint)
         }
         while true {
             do {
                 // No bound: a resume behind a long stretch of other collections' writes has no intermediate answer.
                 reading.source.status.progress.beat(progressName, longestWait: .seconds(3600))
-                _ = try await cursor.open(self.start, passed: catchUp?.passed)
+                _ = try await cursor.open(self.start, passed: catchUp?.passed, truncated: pace == .truncated)
                 let isDone = try await readAll(progressed: progressed)
                 await cursor.close()
                 if isDone { return checkpoint }
@@ -60,6 +71,11 @@ final class StreamReader {
                     ])
                 skipThrough = checkpoint.token
                 resumesByTime = true
+            } catch let failure as MongoFailure
+                where failure.code == MongoFailure.objectTooLarge && pace != .truncated
+            {
+                await cursor.close()
+                (pace, singles) = (pace == .ordinary ? .single : .truncated, 0)
             } catch {
                 await cursor.close()
                 throw error
@@ -85,7 +101,7 @@ final class StreamReader {
         defer { prefetched?.cancel() }
         while true {
             try Task.checkCancellation()
-            let size = sizer.batchSize
+            let size = pace == .ordinary ? sizer.batchSize : 1
             let cursor = self.cursor
             let task = prefetched ?? cursor.fetch(batchSize: size, wait: Self.idleWait)
             prefetched = nil
@@ -94,7 +110,7 @@ final class StreamReader {
             reading.source.status.progress.beat(progressName, longestWait: .seconds(60))
             let answer = try StreamBatch(reply.unsafeView())
             let isEmpty = answer.documents.isEmpty
-            if !isEmpty, answer.cursorID != 0 {
+            if !isEmpty, answer.cursorID != 0, pace == .ordinary {
                 prefetched = cursor.fetch(batchSize: size, wait: Self.idleWait)
             }
             do {
@@ -108,6 +124,13 @@ final class StreamReader {
             }
             withExtendedLifetime(reply) {}
             if answer.cursorID == 0 { return false }
+            if pace == .truncated, !isEmpty {
+                pace = .ordinary
+                return false
+            }
+            // What was too large has shrunk meanwhile: a looked-up document may.
+            if pace == .single, !isEmpty { singles += 1 }
+            if singles > Self.mostSingles { (pace, singles) = (.ordinary, 0) }
         }
     }
 
@@ -121,7 +144,9 @@ final class StreamReader {
         while !isExhausted, outcome == nil {
             reading.source.status.progress.end(progressName)
             let batch = try await reading.queue.checkOut(behind: checkpoint)
+            let begin = (checkpoint, batch.records.count)
             var halt: (any Error)?
+            var incomplete: (any Error)?
             do {
                 while outcome == nil, !reading.queue.isFull(batch) {
                     guard let event = try events.next() else {
@@ -129,23 +154,35 @@ final class StreamReader {
                         break
                     }
                     count += 1
-                    guard reading.haltsOnPoison else {
-                        outcome = try take(event.value, into: batch)
-                        continue
-                    }
-                    let before = checkpoint
+                    let before = (checkpoint, batch.records.count)
                     outcome = try take(event.value, into: batch)
+                    if maker.isFull || reading.haltsOnPoison {
+                        do { try await maker.complete(batch) } catch {
+                            incomplete = error
+                            break
+                        }
+                    }
                     do {
-                        try reading.haltIfAsked(batch)
+                        try reading.haltIfAsked(batch, from: before.1)
                     } catch {
                         // What halts the pipeline is not settled: it must come again.
-                        checkpoint = before
-                        batch.dropLast()
+                        checkpoint = before.0
+                        batch.truncate(to: before.1)
                         throw error
                     }
                 }
             } catch {
                 halt = error
+            }
+            if incomplete == nil {
+                do { try await maker.complete(batch) } catch { incomplete = error }
+            }
+            if let incomplete {
+                // Events that lack what could not be read come again; what the batch held before stays.
+                checkpoint = begin.0
+                batch.truncate(to: begin.1)
+                reading.submit(batch, at: checkpoint, sourceTime: nil, isLevel: false)
+                throw incomplete
             }
             if isExhausted, outcome == nil, halt == nil { outcome = endOfAnswer(answer) }
             let isLevel = isExhausted && count < asked && isNear(answer)
@@ -161,6 +198,8 @@ final class StreamReader {
         guard let token = answer.postBatchToken, !checkpoint.invalidated || token > (checkpoint.token ?? "") else {
             return nil
         }
+        // Before what is settled already: the stream was opened at an earlier time.
+        if let skip = skipThrough, token <= skip { return nil }
         if token > (checkpoint.token ?? "") {
             checkpoint.token = token
             checkpoint.invalidated = false
@@ -190,20 +229,21 @@ final class StreamReader {
             skipThrough = nil
         }
         resumesByTime = false
-        // `insert` is by far the most frequent, and the only one with six letters that begins so.
-        if operation.count == 6, operation[0] == UInt8(ascii: "i"), let document = values[3] {
-            if catchUp == nil || isOwed(document) {
-                let seconds = Int64(time.seconds) * 1000
-                // To the millisecond where the server says it (6.0 and later).
-                decoder.decode(
-                    document.bytes, fallbackTime: seconds, committedAt: values[5]?.date ?? seconds, into: batch)
+        if let kind = ChangeEvent.Operation(operation) {
+            if try catchUp == nil || isOwed(event) {
+                let committed = values[5]?.date ?? Int64(time.seconds) * 1000
+                try maker.take(
+                    ChangeEvent(
+                        kind, token: token, clusterTime: clusterTime, committedAt: committed, whole: event,
+                        values: values, isTruncated: pace == .truncated), into: batch)
             }
-        } else if operation.elementsEqual("invalidate".utf8) {
+        } else {
             checkpoint.token = token
             checkpoint.clusterTime = clusterTime
-            checkpoint.invalidated = true
-            try invalidated()
-            return false
+            checkpoint.invalidated = operation.elementsEqual("invalidate".utf8)
+            // The end of its one collection ends a stream with an event of its own.
+            if checkpoint.invalidated || maker.shape.collection == nil { try ended(event) }
+            return checkpoint.invalidated ? false : nil
         }
         checkpoint.token = token
         checkpoint.clusterTime = clusterTime
@@ -212,19 +252,21 @@ final class StreamReader {
     }
 
     /// While catching up: whether the scan will not bring the document.
-    private func isOwed(_ document: BSONRawValue) -> Bool {
+    private func isOwed(_ event: BSONView) throws -> Bool {
         if values[4]?.bool == true { return true }
-        guard let id = try? document.document?.value("_id") else { return true }
-        return !stillToCome.contains(BacklogCatchUp.key(id))
+        guard let catchUp, let id = try event.value(maker.shape.identity)?.document?.value("_id"),
+            let collection = try catchUp.collection(of: event)
+        else { return true }
+        return !stillToCome.contains(BacklogCatchUp.key(id, in: collection))
     }
 
-    private var decoder: OutboxDecoder { reading.decoder }
-
-    private func invalidated() throws {
-        let namespace = reading.source.namespace
+    private func ended(_ event: BSONView) throws {
+        let name = (try? event.value("ns")?.document?.value("coll")?.string) ?? nil
+        let namespace = name.map { "\(reading.endpoint.database).\($0)" } ?? reading.source.namespace
         guard reading.source.options.haltsOnInvalidate else {
             reading.source.logger.warning(
-                "the collection was dropped or renamed; waiting for it", metadata: ["collection": "\(namespace)"])
+                "a collection was dropped or renamed; reading on when there is one of its name again",
+                metadata: ["collection": "\(namespace)"])
             return
         }
         throw RelayError(

@@ -1,41 +1,61 @@
 import RelayCore
 
-/// One reading of the outbox from a checkpoint on. It remembers the position behind what it has submitted, so
+/// One reading of a source from a checkpoint on. It remembers the position behind what it has submitted, so
 /// that after a broken connection it goes on exactly there.
-final class OutboxReading {
-    let source: OutboxSource
+final class SourceReading {
+    let source: MongoSource
     let queue: BatchQueue
-    let decoder: OutboxDecoder
+    let maker: any EventMaker
     private(set) var position: Checkpoint?
     /// Whether the checkpoint was made with other options of the stream than those in force.
     private(set) var hasOtherOptions = false
 
-    init(_ source: OutboxSource, from checkpoint: Checkpoint?, into queue: BatchQueue) {
+    init(_ source: MongoSource, from checkpoint: Checkpoint?, into queue: BatchQueue) {
         self.source = source
         self.queue = queue
         position = checkpoint
-        decoder = OutboxDecoder(source.options.mapping, collection: source.options.endpoint.collection)
+        maker = source.options.maker(source.connection)
     }
 
     var connection: MongoConnection { source.connection }
     var endpoint: MongoEndpoint { source.options.endpoint }
     var haltsOnPoison: Bool { source.options.haltsOnPoison }
-    private var options: [String: String] { ["collection": endpoint.collection, "database": endpoint.database] }
 
     /// Reads until something fails; `progressed` is called whenever the server answered.
     func run(progressed: () -> Void) async throws {
         var checkpoint = try await begin()
-        while checkpoint.backlog != nil {
-            checkpoint = try await BacklogReader(self).advance(from: checkpoint, progressed: progressed)
+        do {
+            while checkpoint.backlog != nil {
+                checkpoint = try await BacklogReader(self).advance(from: checkpoint, progressed: progressed)
+            }
+            try await StreamReader(self).run(from: checkpoint, progressed: progressed)
+        } catch let failure as MongoFailure where failure.isFromServer && failure.code == MongoFailure.historyLost {
+            try await historyLost()
         }
-        try await StreamReader(self).run(from: checkpoint, progressed: progressed)
+    }
+
+    /// The collections that a scan reads.
+    func collectionNames() async throws -> [String] { try await Self.collectionNames(connection, source.options) }
+
+    /// The collections of a source as they are now.
+    static func collectionNames(
+        _ connection: MongoConnection, _ options: MongoSource.Options
+    ) async throws -> [String] {
+        if !options.collections.isEmpty { return options.collections }
+        let reply = try await connection.run(
+            [
+                "listCollections": 1, "nameOnly": true, "filter": ["type": "collection"],
+                "cursor": ["batchSize": 100_000],
+            ], on: options.endpoint.database
+        ).document
+        return (reply[path: "cursor.firstBatch"]?.array ?? []).compactMap { $0.document?["name"]?.string }.filter {
+            !$0.hasPrefix("outbox_relay_") && !$0.hasPrefix("system.") && !options.excluded.contains($0)
+        }
     }
 
     /// Writes the options in force into a checkpoint.
     func noteOptions(in checkpoint: inout Checkpoint) {
-        checkpoint.options = options
-        checkpoint.token = nil
-        checkpoint.invalidated = false
+        checkpoint.options = source.options.fingerprint
         hasOtherOptions = false
     }
 
@@ -53,31 +73,38 @@ final class OutboxReading {
     func move(to checkpoint: Checkpoint) { position = checkpoint }
 
     /// Halts at poison when it was asked to: what came before it is in the queue already.
-    func haltIfAsked(_ batch: EventBatch) throws {
-        guard source.options.haltsOnPoison, let last = batch.poison.last, let record = batch.records.last,
-            record.outcome == .poison
-        else { return }
-        let name =
-            record.id.isPresent ? "the document with the id \(batch.arena.string(record.id).prefix(200))" : "a document"
-        throw RelayError(
-            .poison,
-            "\(name) in \(source.namespace) is no event (\(last.message)), and SOURCE_ON_POISON=halt. "
-                + "Correct the document's mapping, or set SOURCE_ON_POISON=deadletter")
+    /// - Parameter first: the number of the first record that may be poison.
+    func haltIfAsked(_ batch: EventBatch, from first: Int) throws {
+        guard haltsOnPoison else { return }
+        for record in batch.records[first...] where record.outcome == .poison {
+            let name =
+                record.id.isPresent
+                ? "the document with the id \(batch.arena.string(record.id).prefix(200))" : "a document"
+            throw RelayError(
+                .poison,
+                "\(name) in \(source.namespace) is no event (\(batch.poison[Int(record.note)].message)), and "
+                    + "SOURCE_ON_POISON=halt. Correct the document's mapping, or set SOURCE_ON_POISON=deadletter")
+        }
     }
 
     private func noteOtherOptions(_ position: inout Checkpoint) {
+        let options = source.options.fingerprint
         hasOtherOptions = !position.options.isEmpty && position.options != options
         guard hasOtherOptions else { return }
-        let changes = options.keys.sorted().filter { position.options[$0] != options[$0] }.map {
+        let names = Set(options.keys).union(position.options.keys).sorted()
+        let changes = names.filter { position.options[$0] != options[$0] }.map {
             "\($0): \(position.options[$0] ?? "none") → \(options[$0] ?? "none")"
         }
         source.logger.warning(
-            "the source's options changed since the checkpoint; reading the new ones from its cluster time on",
+            "the source's options changed since the checkpoint; reading with the new ones from its cluster time on",
             metadata: ["changes": "\(changes.joined(separator: ", "))"])
         guard position.backlog != nil else { return }
-        // The other collection's backlog begins at its beginning; behind it the stream is opened as ever.
+        // Another collection's backlog begins at its beginning; behind it the stream is opened as ever.
         position.backlog?.cursor = nil
+        position.backlog?.collection = nil
         position.backlog?.catchingUpTo = nil
+        position.token = nil
+        position.invalidated = false
         noteOptions(in: &position)
     }
 
@@ -99,8 +126,10 @@ final class OutboxReading {
         var first = Checkpoint()
         first.cluster = cluster
         first.clusterTime = start
-        first.options = options
-        if let uuid = try await identity.collectionUUID() { first.collections[endpoint.collection] = uuid }
+        first.options = source.options.fingerprint
+        for name in source.options.collections {
+            if let uuid = try await identity.collectionUUID(of: name) { first.collections[name] = uuid }
+        }
         if source.options.publishesBacklog { first.backlog = BacklogPosition(snapshot: start) }
         position = first
         return first

@@ -2,36 +2,9 @@ import Foundation
 import Logging
 import RelayCore
 
-/// The outbox collection as a source: first what was there at the first start, then the change stream behind it,
-/// without a gap or an overlap between the two.
-public final class OutboxSource: Source {
-    /// What the source needs to know.
-    public struct Options: Sendable {
-        public var endpoint: MongoEndpoint
-        public var mapping: OutboxMapping
-        /// The pipeline's name: the first start's time is stored under it.
-        public var pipeline: String
-        /// Whether documents that were there at the first start are published.
-        public var publishesBacklog: Bool
-        /// Whether the pipeline halts when the collection is dropped or renamed.
-        public var haltsOnInvalidate: Bool
-        /// Whether the pipeline halts at a document that is no event.
-        public var haltsOnPoison: Bool
-
-        /// Options for the pipeline `pipeline`.
-        public init(
-            endpoint: MongoEndpoint, mapping: OutboxMapping, pipeline: String, publishesBacklog: Bool = true,
-            haltsOnInvalidate: Bool = false, haltsOnPoison: Bool = false
-        ) {
-            self.endpoint = endpoint
-            self.mapping = mapping
-            self.pipeline = pipeline
-            self.publishesBacklog = publishesBacklog
-            self.haltsOnInvalidate = haltsOnInvalidate
-            self.haltsOnPoison = haltsOnPoison
-        }
-    }
-
+/// MongoDB as a source: first what was there at the first start, then the change stream behind it, without a gap or an
+/// overlap between the two. An ``EventMaker`` makes the events, one for each kind of source.
+public final class MongoSource: Source {
     let options: Options
     let connection: MongoConnection
     let watchdog: StreamWatchdog
@@ -72,7 +45,7 @@ public final class OutboxSource: Source {
     }
 
     private func readOn(from checkpoint: Checkpoint?, into queue: BatchQueue) async throws {
-        let reading = OutboxReading(self, from: checkpoint, into: queue)
+        let reading = SourceReading(self, from: checkpoint, into: queue)
         var backoff = Backoff(first: .milliseconds(100), most: .seconds(5))
         while true {
             try Task.checkCancellation()
@@ -96,16 +69,18 @@ public final class OutboxSource: Source {
         }
     }
 
-    public func decode(document: [UInt8]) throws -> EventBatch {
+    public func decode(document: [UInt8]) async throws -> EventBatch {
         let batch = EventBatch(end: Checkpoint())
-        document.withUnsafeBytes { bytes in
-            OutboxDecoder(options.mapping, collection: options.endpoint.collection)
-                .decode(bytes, fallbackTime: .min, into: batch)
-        }
+        let maker = options.maker(connection)
+        // Not in the closure that lends the bytes: it cannot wait.
+        let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: document.count, alignment: 1)
+        defer { bytes.deallocate() }
+        bytes.copyBytes(from: document)
+        try await maker.decode(kept: UnsafeRawBufferPointer(bytes), into: batch)
         return batch
     }
 
-    var namespace: String { "\(options.endpoint.database).\(options.endpoint.collection)" }
+    var namespace: String { options.namespace }
 
     /// What to grant, as a person would type it.
     var grant: String {

@@ -6,25 +6,35 @@ struct BacklogOrder {
     init(sequence: String?) { self.sequence = sequence }
 
     /// A `find` of everything at or behind `cursor` in this order.
-    func find(in collection: String, behind cursor: String?) -> BSONDocument {
+    /// - Parameter since: documents whose ObjectId tells an earlier time, in Unix milliseconds, are left out. What has
+    ///   another `_id` cannot tell its age.
+    func find(in collection: String, behind cursor: String?, from since: Int64? = nil) -> BSONDocument {
+        let age: BSONValue? = since.map { since in
+            let seconds = UInt32(clamping: since / 1000)
+            let head = withUnsafeBytes(of: seconds.bigEndian, Array.init)
+            let oldest = BSONObjectID(head + [UInt8](repeating: 0, count: 8))!
+            return ["$or": [["_id": ["$gte": .objectID(oldest)]], ["_id": ["$not": ["$type": "objectId"]]]]]
+        }
         var command: BSONDocument = ["find": .string(collection)]
         let bound = cursor.flatMap(Self.document)
         guard let sequence else {
             command = command.appending("sort", ["_id": 1]).appending("hint", ["_id": 1])
             // `min` follows the index over all BSON types; `$gt` would stay within the cursor's own type.
             if let id = bound?["_id"] { command = command.appending("min", ["_id": id]) }
+            if let age { command = command.appending("filter", age) }
             return command
         }
-        if let bound {
-            command = command.appending("filter", ["$expr": ["$not": [expression(bound, document: "$")]]])
-        }
+        let behind = bound.map { ["$expr": ["$not": [expression($0, document: "$")]]] as BSONValue }
+        let conditions = [behind, age].compactMap { $0 }
+        if !conditions.isEmpty { command = command.appending("filter", ["$and": .array(conditions)]) }
         return command.appending("sort", .document(BSONDocument([(sequence, .int32(1)), ("_id", .int32(1))])))
             .appending("allowDiskUse", true)
     }
 
     /// An expression over a change event: its document sorts at or before `cursor`.
-    func isAtOrBefore(_ cursor: String) -> BSONValue? {
-        Self.document(cursor).map { expression($0, document: "$fullDocument.") }
+    /// - Parameter field: the change event's field that holds `_id` and, where that orders, the sequence.
+    func isAtOrBefore(_ cursor: String, in field: String) -> BSONValue? {
+        Self.document(cursor).map { expression($0, document: "$\(field).") }
     }
 
     private func expression(_ bound: BSONDocument, document prefix: String) -> BSONValue {
