@@ -250,4 +250,17 @@ static inline void relay_mongo_end_session(mongoc_client_session_t *session) {
     mongoc_client_session_destroy(session);
 }
 
+/* The document that Extended JSON stands for, to be freed by the caller; NULL when it is none. */
+static inline uint8_t *relay_bson_from_json(const char *json, size_t count, size_t *length) {
+    bson_t *document = bson_new_from_json((const uint8_t *)json, (ssize_t)count, NULL);
+    if (document == NULL) return NULL;
+    uint8_t *bytes = malloc(document->len);
+    if (bytes != NULL) {
+        memcpy(bytes, bson_get_data(document), document->len);
+        *length = document->len;
+    }
+    bson_destroy(document);
+    return bytes;
+}
+
 #endif

@@ -93,6 +93,9 @@ public final class WebhookDestination: Destination {
         state.withLock { ($0.breaker, $0.bucket, $0.notBefore) = (breaker, bucket, notBefore) }
     }
 
+    /// How many keys are parked, as far as this relay knows.
+    var parkedKeys: Int { state.withLock { $0.pass }?.parkedKeys ?? 0 }
+
     public var hasUnsettled: Bool { state.withLock { $0.pass }?.hasUnsettled ?? false }
 
     public func cancelInFlight() { state.withLock { $0.pass }?.cancel() }
@@ -199,7 +202,7 @@ public final class WebhookDestination: Destination {
     }
 
     /// Writes with what the pass writes, or, while there is none, by itself.
-    private func write(
+    func write(
         after stored: StoredState, under grant: LeaseGrant, _ change: @Sendable (inout DeliveryMachine) -> Void
     ) async throws -> StoredState {
         if let pass = state.withLock({ $0.pass }) {

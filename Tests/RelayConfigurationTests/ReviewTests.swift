@@ -39,7 +39,6 @@ import Testing
     @Test(arguments: [
         ["SOURCE_KIND": "embedded"], ["DESTINATION_QUEUE": "pgmq"],
         ["DESTINATION_QUEUE": "river"], ["DESTINATION_PARTITIONS": "2"],
-        ["COMPENSATION_COLLECTION": "undeliverable"],
     ]) func unbuilt(more: [String: String]) {
         let found = problems(environment(more))
         #expect(found.map(\.variable) == Array(more.keys), "\(found)")

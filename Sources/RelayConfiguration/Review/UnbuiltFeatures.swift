@@ -2,7 +2,7 @@
 /// and ignored would promise what does not happen. Each line goes when its feature comes.
 enum UnbuiltFeatures {
     static func problems(in review: SettingsReview) -> [ConfigurationProblem] {
-        source(review) + compensation(review)
+        source(review)
             + review.settings.destinations.flatMap { destination($0, review) }
     }
 
@@ -11,12 +11,6 @@ enum UnbuiltFeatures {
         let source = review.settings.source
         return unbuilt(review, Table.kind.variable, if: source.kind == .embedded, accepted: "`outbox`, `changes`")
             + unbuilt(review, Table.capture.variable, if: source.capture != .stream, accepted: "`stream`")
-    }
-
-    private static func compensation(_ review: SettingsReview) -> [ConfigurationProblem] {
-        typealias Table = ConfigurationTable.Compensation
-        return unbuilt(review, Table.collection.variable, if: true, accepted: "not to be set")
-            + unbuilt(review, Table.event.variable, if: review.settings.compensation.event, accepted: "`false`")
     }
 
     private static func destination(

@@ -44,6 +44,22 @@ public protocol Destination: Sendable {
     /// Gives dead letters up for good.
     func discard(_ letters: [Int64], for request: RelayRequest, under grant: LeaseGrant) async throws -> Int
 
+    /// Delivers events at new positions, apart from the order of their keys, and stores the errand's progress with
+    /// them: both or neither. Events that it cannot take become poison of `batch` and are left out.
+    func deliver(
+        _ batch: EventBatch, for errand: Errand, after state: StoredState, under grant: LeaseGrant
+    ) async throws -> Delivery
+
+    /// Whether more of an errand's events may be delivered now: what waits durably stays bounded.
+    func hasRoomForErrands(in state: StoredState) async throws -> Bool
+
+    /// When, in Unix milliseconds, the next event is due that ``deliverDue(after:under:)`` delivers; nil while none
+    /// waits, and of a destination that sees to that by itself.
+    var nextDue: Int64? { get }
+
+    /// Delivers delayed events whose time has come, at new positions.
+    func deliverDue(after state: StoredState, under grant: LeaseGrant) async throws -> Delivery
+
     /// Breaks off what is under way, because the lease has ended. Callable from any task.
     func cancelInFlight()
 }
@@ -55,6 +71,16 @@ extension Destination {
     public func settle(_ state: StoredState) async throws -> StoredState { state }
     public func abandon() async {}
     public var hasUnsettled: Bool { false }
+    public func deliver(
+        _ batch: EventBatch, for errand: Errand, after state: StoredState, under grant: LeaseGrant
+    ) async throws -> Delivery {
+        throw RelayError(.unsupported, "this destination delivers nothing outside of the stream's order")
+    }
+    public func hasRoomForErrands(in state: StoredState) async throws -> Bool { true }
+    public var nextDue: Int64? { nil }
+    public func deliverDue(after state: StoredState, under grant: LeaseGrant) async throws -> Delivery {
+        Delivery(state: state, delivered: 0)
+    }
 }
 
 /// What became of a batch.

@@ -58,6 +58,13 @@ public final class EventBatch: @unchecked Sendable {
     /// Marks an event as not asked for.
     public func filter(at index: Int) { records[index].outcome = .filtered }
 
+    /// Marks the events that may not be delivered at `time` (Unix milliseconds) yet.
+    func delay(after time: Int64) {
+        for index in records.indices where records[index].outcome == .event && records[index].deliverAfter > time {
+            records[index].outcome = .delayed
+        }
+    }
+
     /// Takes all records but the first `count` out again: the pipeline halts before them.
     public func truncate(to count: Int) { records.removeSubrange(count...) }
 

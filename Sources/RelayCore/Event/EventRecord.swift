@@ -8,6 +8,8 @@ public struct EventRecord: Sendable {
         case poison
         /// An event that this destination did not ask for.
         case filtered
+        /// An event to deliver later, at ``EventRecord/deliverAfter``.
+        case delayed
     }
 
     public var outcome: Outcome = .event
@@ -35,6 +37,8 @@ public struct EventRecord: Sendable {
     public var occurredAt: Int64 = .min
     /// When it was committed, in milliseconds since 1970-01-01 UTC; `Int64.min` when unknown.
     public var committedAt: Int64 = .min
+    /// When it may be delivered at the earliest, in milliseconds since 1970-01-01 UTC; `Int64.min` for at once.
+    public var deliverAfter: Int64 = .min
     /// The reason in the batch's `poison` list, for ``Outcome/poison``.
     public var note: Int32 = -1
 

@@ -29,6 +29,11 @@ final class LeaseTerm: Sendable {
         }
         pipeline.logger.info("took the lease", metadata: ["lease.epoch": "\(grant.epoch)"])
         defer { pipeline.status.update { $0.resign() } }
+        // Not waited for: what it writes to other servers is harmless after the term, and they may not answer.
+        let compensation = parts.compensator.map { compensator in
+            Task { [logger = pipeline.logger] in try await compensator.run(logger) }
+        }
+        defer { compensation?.cancel() }
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await self.keepLease() }
             group.addTask { try await self.guardLease() }

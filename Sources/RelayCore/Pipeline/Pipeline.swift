@@ -21,12 +21,15 @@ public final class Pipeline: Sendable {
         public var leaseTTL: Duration
         /// Where it tells up to where it has settled; nil where nobody asks.
         public var registration: (any PipelineRegistration)?
+        /// What hands dead letters on; nil for nothing.
+        public var compensator: Compensator?
 
         /// The parts of the pipeline `name`.
         public init(
             name: String, source: any Source, destination: any Destination, store: any StateStore,
             filter: EventFilter, claimCheck: ClaimCheck? = nil, limits: BatchLimits, leaseTTL: Duration,
-            registration: (any PipelineRegistration)? = nil
+            registration: (any PipelineRegistration)? = nil,
+            compensator: Compensator? = nil
         ) {
             self.name = name
             self.source = source
@@ -37,6 +40,13 @@ public final class Pipeline: Sendable {
             self.limits = limits
             self.leaseTTL = leaseTTL
             self.registration = registration
+            self.compensator = compensator
+        }
+
+        /// Leaves out what the destination did not ask for, and what is too large for it.
+        func prepare(_ batch: EventBatch) {
+            filter.apply(to: batch)
+            claimCheck?.apply(to: batch)
         }
     }
 

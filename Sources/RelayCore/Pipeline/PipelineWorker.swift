@@ -14,6 +14,8 @@ final class PipelineWorker {
     /// A position behind which everything is settled that is not worth a transaction yet.
     private var unsaved: EventBatch?
     private var lastSave = ContinuousClock.now
+    /// What requests ask to be delivered outside of the stream's order.
+    private let errands: ErrandRunner
     /// When the stored state was read while paused.
     private var lastLook = ContinuousClock.now
     /// One event a batch, after a batch was refused that holds a poison event: what is before it is delivered.
@@ -25,6 +27,7 @@ final class PipelineWorker {
     init(term: LeaseTerm) {
         self.term = term
         parts = term.parts
+        errands = ErrandRunner(term)
         status = term.pipeline.status
         metrics = term.pipeline.metrics
         state = StoredState(stream: 0, position: 0, revision: 0, checkpoint: nil, paused: nil)
@@ -65,6 +68,8 @@ final class PipelineWorker {
         try await parts.destination.begin(after: state, under: term.grant)
         term.pipeline.watch(queue)
         defer { term.pipeline.watch(nil) }
+        let alarm = DueAlarm.start(for: parts.destination, waking: queue)
+        defer { alarm.cancel() }
         let source = parts.source
         let reader = Task {
             defer { queue.finish() }
@@ -103,15 +108,38 @@ final class PipelineWorker {
             status.progress.beat(parts.name, longestWait: .seconds(60))
             if term.pipeline.isStopping || state.paused != nil { return }
             state = try parts.destination.current(state)
-            try await carryOutRequests()
+            try await carryOutRequests(isDelivering: true)
             // Who was told "paused" must not see another event arrive.
             if state.paused != nil { return }
+            if try await deliverApart() { continue }
             guard try await parts.destination.awaitRoom() else { continue }
             switch try await queue.take() {
             case .woken: continue
             case .finished: return
             case .batch(let batch): try await deliver(batch)
             }
+        }
+    }
+
+    /// Delivers what is not part of the stream: delayed events whose time has come, and what requests ask for. True
+    /// when the time of this worker is better spent on looking again.
+    private func deliverApart() async throws -> Bool {
+        if let due = parts.destination.nextDue, due <= Pipeline.unixMilliseconds() {
+            let delivery = try await parts.destination.deliverDue(after: state, under: term.grant)
+            note(apart: delivery)
+            return true
+        }
+        guard !errands.isIdle, let delivery = try await errands.step(after: state) else { return false }
+        note(apart: delivery)
+        return false
+    }
+
+    private func note(apart delivery: Delivery) {
+        state = delivery.state
+        metrics.delivered.increment(by: delivery.delivered)
+        status.update {
+            $0.eventsDelivered += Int64(delivery.delivered)
+            $0.position = delivery.state.position
         }
     }
 
@@ -123,6 +151,7 @@ final class PipelineWorker {
             }
         }
         parts.claimCheck?.apply(to: batch)
+        batch.delay(after: Pipeline.unixMilliseconds())
         let count = batch.records.count
         metrics.read.increment(by: count)
         let filtered = batch.count(of: .filtered)
@@ -163,6 +192,7 @@ final class PipelineWorker {
     private func recover(from error: RelayError, backoff: inout Backoff) async throws {
         // An older position must never overwrite what an unanswered commit may have stored since.
         unsaved = nil
+        errands.putBack()
         if error.code == .fenced { throw error }
         if error.code == .poison, !deliversSingly {
             deliversSingly = true
@@ -232,6 +262,7 @@ final class PipelineWorker {
         } catch {
             term.pipeline.note(RelayError.wrapping(error))
             // Some of it may have been done.
+            errands.putBack()
             if let stored = try? await parts.store.load(term.grant) { state = stored }
             return false
         }
@@ -239,7 +270,7 @@ final class PipelineWorker {
 
     /// Carries out what commands have asked for. True when one of them was to resume.
     @discardableResult
-    private func carryOutRequests() async throws -> Bool {
+    private func carryOutRequests(isDelivering: Bool = false) async throws -> Bool {
         var resumed = false
         let requests = term.takeRequests()
         var unanswered = requests[...]
@@ -273,6 +304,15 @@ final class PipelineWorker {
                 state = try await parts.store.load(term.grant)
                 resumed = true
                 term.pipeline.logger.notice("resumed")
+            case .replay where !isDelivering && request.progress == nil:
+                // Whoever waits for the answer should not have to find out why nothing happens.
+                try await parts.store.answer(
+                    request,
+                    RequestAnswer(
+                        succeeded: false,
+                        message: "nothing is delivered to this destination now: resume it first (`outbox-relay status` "
+                            + "says why it stands still)"))
+            case .replay, .publish: errands.take(request)
             case .unknown(let kind):
                 try await parts.store.answer(
                     request,

@@ -10,6 +10,21 @@ public protocol DestinationAdministration: Sendable {
     /// The ids of all dead letters that wait, oldest first.
     func waitingIDs() async throws -> [Int64]
 
+    /// The oldest dead letters that were not handed on for compensation, but those retried since.
+    func uncompensated(limit: Int) async throws -> [UncompensatedLetter]
+
+    /// Remembers that dead letters were handed on.
+    func markCompensated(_ ids: [Int64]) async throws
+
+    /// What is on record of events; those of which nothing is are left out.
+    func fates(of ids: [String]) async throws -> [String: EventFate]
+
+    /// How far the pipeline is.
+    func reach() async throws -> PipelineReach
+
+    /// Leaves a request that nobody waits for. Left again with the same identity it is the same request.
+    func leave(_ kind: RelayRequest.Kind, identity: String) async throws
+
     /// Leaves a request and waits for its answer.
     /// - Throws: ``RelayError`` when no relay answered within `timeout`: the request is withdrawn then.
     func request(_ kind: RelayRequest.Kind, within timeout: Duration) async throws -> RequestAnswer

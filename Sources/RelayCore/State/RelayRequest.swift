@@ -10,16 +10,23 @@ public struct RelayRequest: Sendable {
         case pause(reason: String)
         /// Go on after a pause.
         case resume
+        /// Deliver these events of the source again, at new positions.
+        case replay(ReplaySelection)
+        /// Deliver this event, which another pipeline of the relay has made.
+        case publish(PublishedEvent)
         /// A request of a newer version of the relay.
         case unknown(String)
     }
     public var id: Int64
     public var kind: Kind
+    /// How far it was carried out by whoever began it (``ErrandProgress``); nil when nothing of it was.
+    public var progress: String?
 
     /// The request `id`.
-    public init(id: Int64, kind: Kind) {
+    public init(id: Int64, kind: Kind, progress: String? = nil) {
         self.id = id
         self.kind = kind
+        self.progress = progress
     }
 }
 

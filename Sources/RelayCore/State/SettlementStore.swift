@@ -55,13 +55,16 @@ public struct Settlement: Sendable {
     /// Milliseconds for which the destination was paused or its breaker open, in all; nil leaves it as it is.
     public var stoppedMilliseconds: Int64?
 
+    /// How far requests are that take several settlements, as the store keeps it beside them.
+    public var progress: [Int64: String] = [:]
+
     /// Nothing to write.
     public init() {}
 
     /// Whether there is nothing to write.
     public var isEmpty: Bool {
         checkpoint == nil && parked.isEmpty && keys.isEmpty && unparked.isEmpty && deadLetters.isEmpty
-            && resolved.isEmpty && pause == nil && stoppedMilliseconds == nil
+            && resolved.isEmpty && pause == nil && stoppedMilliseconds == nil && progress.isEmpty
     }
 }
 

@@ -11,7 +11,7 @@ final class OutboxDecoder {
     private let values: BSONFieldValues
 
     private enum Field: Int {
-        case id, topic, key, type, payload, headers, time, schemaVersion, traceparent, payloadRef
+        case id, topic, key, type, payload, headers, time, schemaVersion, traceparent, payloadRef, deliverAfter
     }
 
     init(_ mapping: OutboxMapping, collection: String) {
@@ -75,6 +75,7 @@ final class OutboxDecoder {
         try headers(&record, arena)
         record.occurredAt = try time() ?? fallbackTime
         try schemaVersion(&record, arena)
+        record.deliverAfter = try deliverAfter()
         if let trace = value(.traceparent)?.utf8, trace.count > 0 {
             record.traceparent = try text(trace, named: mapping.traceparent ?? "", arena)
         }
@@ -174,6 +175,12 @@ final class OutboxDecoder {
         throw Reject(
             .invalidField,
             "the field '\(mapping.time ?? "")' is neither a date nor milliseconds since 1970 nor an RFC 3339 time")
+    }
+
+    private func deliverAfter() throws -> Int64 {
+        guard let value = value(.deliverAfter) else { return .min }
+        if let time = value.date ?? value.string.flatMap({ RFC3339.milliseconds($0) }) { return time }
+        throw Reject(.invalidField, "the field 'deliverAfter' is neither a date nor an RFC 3339 time")
     }
 
     private func schemaVersion(_ record: inout EventRecord, _ arena: ByteArena) throws {

@@ -19,6 +19,9 @@ public struct OutboxMapping: Sendable {
     /// Whether a BSON binary payload is passed on as bytes (for a `bytea` column), not as base64 text.
     public var keepsBinaryPayload: Bool
 
+    /// The field that delays an event until a time; its name is fixed.
+    static let deliverAfter = "deliverAfter"
+
     /// The field names of Debezium's MongoDB outbox event router.
     public init(
         id: String = "_id", topic: String? = "aggregatetype", key: String? = "aggregateid", type: String = "type",
@@ -46,7 +49,10 @@ public struct OutboxMapping: Sendable {
 
     var fields: [String] {
         // A field that is not mapped gets a name that no BSON document can have.
-        [id, topic, key, type, payload, headers, time, schemaVersion, traceparent, Self.payloadReference].map {
+        [
+            id, topic, key, type, payload, headers, time, schemaVersion, traceparent, Self.payloadReference,
+            Self.deliverAfter,
+        ].map {
             $0 ?? "\0"
         }
     }

@@ -8,6 +8,8 @@ public final class MongoSource: Source {
     let options: Options
     let connection: MongoConnection
     let watchdog: StreamWatchdog
+    /// For replays: what the stream waits for does not hold them up.
+    let replays: MongoConnection
     let status: PipelineStatus
     let relay: RelayStatus?
     let logger: Logger
@@ -22,6 +24,7 @@ public final class MongoSource: Source {
         self.logger = logger
         connection = MongoConnection(
             uri: options.endpoint.uri, name: "mongo-stream", socketTimeout: .seconds(86_400))
+        replays = MongoConnection(uri: options.endpoint.uri, name: "mongo-replay", socketTimeout: .seconds(900))
         watchdog = StreamWatchdog(watching: connection, uri: options.endpoint.uri, logger: self.logger)
     }
 

@@ -3,9 +3,9 @@ import RelayCore
 /// What commands do with a webhook pipeline's state in MongoDB: they read, and leave requests for the relay that holds
 /// the lease.
 public struct MongoAdministration: DestinationAdministration {
-    private let options: MongoStateStore.Options
+    let options: MongoStateStore.Options
     private let connection: MongoConnection
-    private let queries: StateQueries
+    let queries: StateQueries
 
     /// For the pipeline of `options`.
     public init(_ options: MongoStateStore.Options) {
@@ -14,8 +14,8 @@ public struct MongoAdministration: DestinationAdministration {
         queries = StateQueries(pipeline: options.pipeline)
     }
 
-    private var database: String { options.endpoint.stateDatabase }
-    private var name: BSONValue { .string(options.pipeline) }
+    var database: String { options.endpoint.stateDatabase }
+    var name: BSONValue { .string(options.pipeline) }
 
     public func letters(limit: Int, includingResolved: Bool) async throws -> [DeadLetterSummary] {
         guard limit > 0 else { return [] }
@@ -57,13 +57,16 @@ public struct MongoAdministration: DestinationAdministration {
         let id = Int64.random(in: 1 ... .max)
         try await leave(id, kind, within: timeout)
         let end = ContinuousClock.now + timeout
+        // What makes progress is waited for.
+        var (progress, limit) = (String?.none, end + .seconds(300))
         while true {
             let found = try await request(id)
             let state = found?["state"]?.string
             if let found, state == "done" || state == "failed" {
                 return StoredRequest.answer(found) ?? RequestAnswer(succeeded: state == "done", message: state ?? "")
             }
-            if found == nil || ContinuousClock.now >= end + .seconds(300) { break }
+            if let new = found?["progress"]?.string, new != progress { (progress, limit) = (new, .now + .seconds(300)) }
+            if found == nil || ContinuousClock.now >= limit { break }
             // What was begun is waited for longer; what was not, nobody may begin from now on.
             if ContinuousClock.now >= end, try await withdraw(id) { break }
             try await Task.sleep(for: .milliseconds(100))
@@ -97,7 +100,7 @@ public struct MongoAdministration: DestinationAdministration {
             try $0.first(
                 [
                     "find": StateCollection.requests.bson, "filter": ["_id": .int64(id)], "limit": 1,
-                    "singleBatch": true, "projection": ["state": 1, "answer": 1],
+                    "singleBatch": true, "projection": ["state": 1, "answer": 1, "progress": 1],
                 ], on: database)
         }
     }
@@ -119,7 +122,7 @@ public struct MongoAdministration: DestinationAdministration {
         }
     }
 
-    private func call<Answer: Sendable>(
+    func call<Answer: Sendable>(
         _ what: String, _ body: @escaping @Sendable (isolated MongoConnection) throws -> Answer
     ) async throws -> Answer {
         do {

@@ -88,6 +88,8 @@ extension MongoConnection {
                     [
                         "q": [
                             "_id": ids, "$expr": isOver,
+                            // What has made progress goes on whoever leads.
+                            "progress": ["$exists": false],
                             "$or": [["state": "pending"], ["state": "running", "epoch": ["$lt": .int64(epoch)]]],
                         ],
                         "u": ["$set": ["state": "expired"], "$currentDate": ["finishedAt": true]], "multi": true,

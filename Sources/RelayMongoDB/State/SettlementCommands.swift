@@ -17,6 +17,8 @@ struct SettlementCommands {
         case unpark([BSONValue])
         case schedule(BSONDocument)
         case unschedule([BSONValue])
+        /// How far requests are.
+        case progress(BSONDocument)
         /// Inserts and updates of dead letters.
         case deadLetters(BSONDocument)
     }
@@ -30,7 +32,7 @@ struct SettlementCommands {
     /// Whether a settlement changes nothing but the checkpoint's document.
     static func isPlain(_ settlement: Settlement) -> Bool {
         settlement.parked.isEmpty && settlement.keys.isEmpty && settlement.unparked.isEmpty
-            && settlement.deadLetters.isEmpty && settlement.resolved.isEmpty
+            && settlement.deadLetters.isEmpty && settlement.resolved.isEmpty && settlement.progress.isEmpty
     }
 
     /// The largest field to keep in documents, for a transaction that every server can hold.
@@ -69,6 +71,7 @@ struct SettlementCommands {
             try take($0, of: $1, in: .deadLetters)
         }
         resolve(settlement.resolved)
+        note(settlement.progress, epoch: writer.grant.epoch)
         if let command = chunks.take() { try insertChunks(command) }
     }
 
@@ -165,6 +168,16 @@ struct SettlementCommands {
         }
     }
 
+    private mutating func note(_ progress: [Int64: String], epoch: Int64) {
+        for (id, text) in progress {
+            let update: BSONValue = [
+                "q": ["_id": .int64(id), "p": .string(pipeline), "state": "running", "epoch": .int64(epoch)],
+                "u": ["$set": ["progress": .string(text)]],
+            ]
+            steps.append(.progress(["update": StateCollection.requests.bson, "updates": [update]]))
+        }
+    }
+
     // MARK: - Sending it
 
     /// Sends everything, in the session's transaction.
@@ -182,7 +195,8 @@ struct SettlementCommands {
                 changes.events -= try delete(ids, from: .parked, on: connection)
             case .schedule(let command): changes.keys += try upsert(command, on: connection)
             case .unschedule(let ids): changes.keys -= try delete(ids, from: .parkedKeys, on: connection)
-            case .deadLetters(let command): try connection.write(command, on: database, inSession: true)
+            case .progress(let command), .deadLetters(let command):
+                try connection.write(command, on: database, inSession: true)
             }
         }
         return changes

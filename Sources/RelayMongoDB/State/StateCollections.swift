@@ -46,6 +46,7 @@ package enum StateCollection: String, Sendable, CaseIterable {
             ]
         case .deadLetters:
             [
+                Index(name: "compensated", fields: ["_id.p", "compensatedAt", "_id.n"]),
                 Index(name: "state", fields: ["_id.p", "state", "_id.n"]),
                 Index(name: "position", fields: ["_id.p", "position"]),
                 Index(name: "event", fields: ["_id.p", "eventId"]),

@@ -1,7 +1,7 @@
 import RelayCore
 
 /// Requests as documents:
-/// `{_id, p, kind, ids: "1-5,9" | reason, state, createdAt, expiresAt, epoch, answer, finishedAt}`.
+/// `{_id, p, kind, ids: "1-5,9" | reason | argument, progress, state, createdAt, expiresAt, epoch, answer, finishedAt}`.
 enum StoredRequest {
     /// The fields that say what is asked.
     static func fields(_ kind: RelayRequest.Kind) -> [(String, BSONValue)] {
@@ -10,6 +10,8 @@ enum StoredRequest {
         case .discardDeadLetters(let ids): [("kind", "discard-dead-letters"), ("ids", .string(IDRanges.text(ids)))]
         case .pause(let reason): [("kind", "pause"), ("reason", .string(reason))]
         case .resume: [("kind", "resume")]
+        case .replay, .publish:
+            kind.structured.map { [("kind", .string($0.name)), ("argument", .string($0.json))] } ?? []
         case .unknown(let other): [("kind", .string(other))]
         }
     }
@@ -18,6 +20,10 @@ enum StoredRequest {
     static func read(_ view: BSONView) throws -> RelayRequest? {
         guard let id = try view.value("_id")?.integral, let name = try view.value("kind")?.string else { return nil }
         let ids = try view.value("ids")?.string.flatMap(IDRanges.ids)
+        let progress = try view.value("progress")?.string
+        if let json = try view.value("argument")?.string, let kind = RelayRequest.Kind(name: name, json: json) {
+            return RelayRequest(id: id, kind: kind, progress: progress)
+        }
         let kind: RelayRequest.Kind =
             switch (name, ids) {
             case ("retry-dead-letters", let ids?): .retryDeadLetters(ids)

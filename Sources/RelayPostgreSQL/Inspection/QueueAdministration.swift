@@ -4,9 +4,9 @@ import RelayCore
 /// What commands do with a pipeline's state in PostgreSQL: they read, and leave requests for the relay that holds
 /// the lease.
 public struct QueueAdministration: DestinationAdministration {
-    private let options: NativeQueue.Options
-    private let schema: String
-    private let connection: PGConnection
+    let options: NativeQueue.Options
+    let schema: String
+    let connection: PGConnection
 
     /// For the pipeline of `options`.
     public init(_ options: NativeQueue.Options) {
@@ -43,12 +43,17 @@ public struct QueueAdministration: DestinationAdministration {
             throw RelayError(.internalFault, "the request could not be left")
         }
         let end = ContinuousClock.now + timeout
-        var isRunning = false
+        // What makes progress is waited for.
+        var (isRunning, progress, limit) = (false, String?.none, end + .seconds(300))
         while ContinuousClock.now < end || isRunning {
             let rows = try await connection.query(
                 PGStatement(
-                    "SELECT state, answer FROM \(schema).requests WHERE id = $1::bigint", [PGParameter(id)]))
-            isRunning = rows[0, "state"] == "running" && ContinuousClock.now < end + .seconds(300)
+                    "SELECT state, answer, progress FROM \(schema).requests WHERE id = $1::bigint", [PGParameter(id)]))
+            if rows[0, "progress"] != progress {
+                progress = rows[0, "progress"]
+                limit = .now + .seconds(300)
+            }
+            isRunning = rows[0, "state"] == "running" && ContinuousClock.now < limit
             if let state = rows[0, "state"], state == "done" || state == "failed" {
                 let text = rows[0, "answer"] ?? ""
                 return (try? JSONDecoder().decode(RequestAnswer.self, from: Data(text.utf8)))

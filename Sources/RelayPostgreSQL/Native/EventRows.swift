@@ -47,6 +47,39 @@ struct EventRows {
 
     /// The statement that inserts the events at `indices` of `batch`.
     func insert(_ batch: EventBatch, _ indices: [Int], schema: String) -> PGStatement {
+        PGStatement(
+            """
+            INSERT INTO \(schema).events (\(Self.columns))
+            SELECT $1::int, $2::bigint + n - 1, a, b, c, d, e, f, g, h, i, j
+            FROM unnest($3, $4, $5, $6, $7, $8, $9, $10, $11, $12) WITH ORDINALITY AS t(a, b, c, d, e, f, g, h, i, j, n)
+            """,
+            [PGParameter(stream), PGParameter(firstPosition)]
+                + arrays(batch, indices) { record, arena, out in
+                    out.append(bigEndian: Int32(2))
+                    out.append(bigEndian: KeySlot.slot(of: arena[record.key]))
+                })
+    }
+
+    /// The statement that keeps the events at `indices` of `batch` until they are due.
+    func delay(_ batch: EventBatch, _ indices: [Int], pipeline: String, schema: String) -> PGStatement {
+        PGStatement(
+            """
+            INSERT INTO \(schema).delayed (pipeline, due, event_id, topic, type, key, headers, payload, schema_version,
+                occurred_at, traceparent)
+            SELECT $1, a, b, c, d, e, f, g, h, i, j
+            FROM unnest($2, $3, $4, $5, $6, $7, $8, $9, $10, $11) AS t(a, b, c, d, e, f, g, h, i, j)
+            """,
+            [.text(pipeline)]
+                + arrays(batch, indices, first: (PGType.timestamptz, PGType.timestamptzArray)) { record, _, out in
+                    Self.append(time: record.deliverAfter, to: out)
+                })
+    }
+
+    /// Ten arrays for `unnest`: one that `first` fills, and the nine of what an event consists of.
+    private func arrays(
+        _ batch: EventBatch, _ indices: [Int], first types: (UInt32, UInt32) = (PGType.int2, PGType.int2Array),
+        _ first: (EventRecord, ByteArena, ByteArena) -> Void
+    ) -> [PGParameter] {
         let arena = batch.arena
         let records = indices.map { batch.records[$0] }
         func column(_ type: UInt32, _ arrayType: UInt32, _ append: (EventRecord, ByteArena) -> Void) -> PGParameter {
@@ -66,27 +99,16 @@ struct EventRows {
                 out.append(field: Self.optional(field(record), in: arena))
             }
         }
-        return PGStatement(
-            """
-            INSERT INTO \(schema).events (\(Self.columns))
-            SELECT $1::int, $2::bigint + n - 1, a, b, c, d, e, f, g, h, i, j
-            FROM unnest($3, $4, $5, $6, $7, $8, $9, $10, $11, $12) WITH ORDINALITY AS t(a, b, c, d, e, f, g, h, i, j, n)
-            """,
-            [
-                PGParameter(stream), PGParameter(firstPosition),
-                column(PGType.int2, PGType.int2Array) { record, out in
-                    out.append(bigEndian: Int32(2))
-                    out.append(bigEndian: KeySlot.slot(of: arena[record.key]))
-                },
-                text(\.id), text(\.topic), text(\.type), text(\.key),
-                column(PGType.jsonb, PGType.jsonbArray) { record, out in
-                    out.append(jsonb: Self.headers(of: record, in: arena))
-                },
-                column(payloadType.oid, payloadType.arrayOID) { appendPayload(arena[$0.payload], to: $1) },
-                text(\.schemaVersion),
-                column(PGType.timestamptz, PGType.timestamptzArray) { Self.append(time: $0.occurredAt, to: $1) },
-                text(\.traceparent),
-            ])
+        return [
+            column(types.0, types.1) { first($0, arena, $1) }, text(\.id), text(\.topic), text(\.type), text(\.key),
+            column(PGType.jsonb, PGType.jsonbArray) { record, out in
+                out.append(jsonb: Self.headers(of: record, in: arena))
+            },
+            column(payloadType.oid, payloadType.arrayOID) { appendPayload(arena[$0.payload], to: $1) },
+            text(\.schemaVersion),
+            column(PGType.timestamptz, PGType.timestamptzArray) { Self.append(time: $0.occurredAt, to: $1) },
+            text(\.traceparent),
+        ]
     }
 
     @inline(__always)

@@ -149,7 +149,7 @@ extension NativeQueue {
         return batch
     }
 
-    private static func bytes(_ hex: String) -> [UInt8]? {
+    static func bytes(_ hex: String) -> [UInt8]? {
         let digits = Array(hex.utf8)
         func value(_ digit: UInt8) -> UInt8 { digit <= 57 ? digit - 48 : digit - 87 }
         return stride(from: 0, to: digits.count, by: 2).map { value(digits[$0]) << 4 | value(digits[$0 + 1]) }

@@ -6,11 +6,13 @@ extension NativeQueue {
         guard let grant = grant.withLock({ $0 }) else { return [] }
         let rows = try await control.query(
             PGStatement(
-                "SELECT id, kind, argument FROM \(schema).take_requests($1, $2::bigint) ORDER BY id",
+                "SELECT id, kind, argument, progress FROM \(schema).take_requests($1, $2::bigint) ORDER BY id",
                 [.text(options.pipeline), PGParameter(grant.epoch)]))
         return (0..<rows.count).compactMap { row in
             guard let id = rows[row, "id"].flatMap({ Int64($0) }), let kind = rows[row, "kind"] else { return nil }
-            return RelayRequest(id: id, kind: RequestText.kind(kind, argument: rows[row, "argument"] ?? "{}"))
+            return RelayRequest(
+                id: id, kind: RequestText.kind(kind, argument: rows[row, "argument"] ?? "{}"),
+                progress: rows[row, "progress"])
         }
     }
 
@@ -45,6 +47,7 @@ enum RequestText {
     }
 
     static func kind(_ name: String, argument: String) -> RelayRequest.Kind {
+        if let kind = RelayRequest.Kind(name: name, json: argument) { return kind }
         let argument = try? JSONDecoder().decode(Argument.self, from: Data(argument.utf8))
         switch (name, argument?.ids) {
         case ("retry-dead-letters", let ids?): return .retryDeadLetters(ids)
@@ -57,6 +60,7 @@ enum RequestText {
 
     /// A request's name and argument, for the command that leaves it.
     static func text(_ kind: RelayRequest.Kind) throws -> (name: String, argument: String) {
+        if let (name, json) = kind.structured { return (name, json) }
         let argument: Argument
         let name: String
         switch kind {
@@ -64,6 +68,7 @@ enum RequestText {
         case .discardDeadLetters(let ids): (name, argument) = ("discard-dead-letters", Argument(ids: ids))
         case .pause(let reason): (name, argument) = ("pause", Argument(reason: reason))
         case .resume: (name, argument) = ("resume", Argument())
+        case .replay, .publish: (name, argument) = ("", Argument())
         case .unknown(let other): (name, argument) = (other, Argument())
         }
         return (name, String(decoding: try JSONEncoder().encode(argument), as: UTF8.self))

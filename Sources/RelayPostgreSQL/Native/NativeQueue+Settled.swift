@@ -15,6 +15,7 @@ extension NativeQueue {
                         AND stream = (SELECT stream FROM \(schema).streams WHERE pipeline = $1)
                     UNION SELECT event_id FROM \(schema).dead_letters
                         WHERE event_id = ANY($2::text[]) AND pipeline = $1
+                    UNION SELECT event_id FROM \(schema).delayed WHERE event_id = ANY($2::text[]) AND pipeline = $1
                     """, [.text(options.pipeline), .text(Self.array(part))]))
             found.formUnion(rows.rows.compactMap { $0[0] })
         }

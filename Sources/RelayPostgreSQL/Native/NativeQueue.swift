@@ -75,7 +75,9 @@ public final class NativeQueue: Destination, StateStore {
     let logger: Logger
     let grant = Mutex<LeaseGrant?>(nil)
     private let copyBuffer = Mutex<SendableArena?>(nil)
-    private let notifier: QueueNotifier
+    let notifier: QueueNotifier
+    /// When the next delayed event is due, in Unix milliseconds.
+    let due = Mutex<Int64?>(nil)
 
     /// Batches of at least this many events go by `COPY`.
     static let copyThreshold = 500
@@ -101,6 +103,7 @@ public final class NativeQueue: Destination, StateStore {
         var withTexts = true
         var hasMadePartitions = false
         Storability.check(batch, payloadType: options.payloadType)
+        markDelayed(batch)
         while true {
             if options.haltsOnPoison, batch.poison.count > before, let poison = batch.poison.last {
                 throw RelayError(
@@ -111,6 +114,7 @@ public final class NativeQueue: Destination, StateStore {
             do {
                 let delivery = try await write(batch, after: state, under: grant, deadLetterTexts: withTexts)
                 if delivery.delivered > 0 { notifier.notify() }
+                noteDelayed(batch)
                 return delivery
             } catch let error as RelayError where error.code == .poison {
                 // The server refuses some event of the batch: find it, and let the others pass.
@@ -140,20 +144,21 @@ public final class NativeQueue: Destination, StateStore {
         next.checkpoint = batch.end
         let fence = try advance(from: state, to: next, under: grant)
         let rows = EventRows(stream: state.stream, firstPosition: state.position + 1, payloadType: options.payloadType)
-        let dead = deadLetters(of: batch, stream: state.stream, withTexts: deadLetterTexts)
+        let others =
+            deadLetters(of: batch, stream: state.stream, withTexts: deadLetterTexts) + delayed(of: batch)
         if indices.count >= Self.copyThreshold {
             let buffer = copyBuffer.withLock { $0.take() } ?? SendableArena(ByteArena(capacity: 1 << 20))
             buffer.arena.truncate(to: 0)
             rows.writeCopy(batch, to: buffer.arena)
             try await data.copy(
                 "COPY \(schema).events (\(EventRows.columns)) FROM STDIN (FORMAT binary)", buffer,
-                after: [fence] + dead, then: [])
+                after: [fence] + others, then: [])
             // One huge event must not hold its memory for ever.
             if buffer.arena.capacity <= 16 << 20 { copyBuffer.withLock { $0 = buffer } }
-        } else if indices.isEmpty, dead.isEmpty {
+        } else if indices.isEmpty, others.isEmpty {
             _ = try await data.query(fence)
         } else {
-            var statements = [PGStatement("BEGIN"), fence] + dead
+            var statements = [PGStatement("BEGIN"), fence] + others
             if !indices.isEmpty { statements.append(rows.insert(batch, indices, schema: schema)) }
             _ = try await data.pipeline(statements + [PGStatement("COMMIT")])
         }
@@ -177,9 +182,11 @@ public final class NativeQueue: Destination, StateStore {
     }
 
     /// The events of `batch` that the server refuses by themselves, by bisection in transactions that are undone.
-    private func refused(_ batch: EventBatch, _ state: StoredState) async throws -> [(Int, Poison)] {
+    func refused(_ batch: EventBatch, _ state: StoredState) async throws -> [(Int, Poison)] {
         let rows = EventRows(stream: state.stream, firstPosition: state.position + 1, payloadType: options.payloadType)
-        var suspects = [batch.records.indices.filter { batch.records[$0].outcome == .event }]
+        var suspects = [
+            batch.records.indices.filter { [.event, .delayed].contains(batch.records[$0].outcome) }
+        ]
         var found: [(Int, Poison)] = []
         while let group = suspects.popLast(), !group.isEmpty {
             do {

@@ -24,6 +24,9 @@ enum Storability {
         if record.occurredAt != .min, PGTimestamp.microseconds(record.occurredAt) == nil {
             return Poison(.unstorable, "the event's time lies outside of what PostgreSQL's timestamptz holds")
         }
+        if record.deliverAfter != .min, PGTimestamp.microseconds(record.deliverAfter) == nil {
+            return Poison(.unstorable, "the event's deliverAfter lies outside of what PostgreSQL's timestamptz holds")
+        }
         if record.payload.length > 1_000_000_000 {
             return Poison(.tooLarge, "the payload is larger than PostgreSQL's limit of 1 GB for a value")
         }
@@ -32,7 +35,7 @@ enum Storability {
 
     /// Rejects every event of `batch` that cannot be stored.
     static func check(_ batch: EventBatch, payloadType: NativeQueue.PayloadType) {
-        for index in batch.records.indices where batch.records[index].outcome == .event {
+        for index in batch.records.indices where [.event, .delayed].contains(batch.records[index].outcome) {
             if let poison = problem(of: batch.records[index], in: batch.arena, payloadType: payloadType) {
                 batch.reject(at: index, poison)
             }

@@ -15,7 +15,7 @@ public struct Migration: Sendable {
 /// on a function costs on every call.
 public enum NativeSchema {
     /// The version that this build writes and reads.
-    public static let currentVersion = 1
+    public static let currentVersion = 2
 
     /// Every step with the placeholders still in it, oldest first. A released step never changes: a later one replaces what it made.
     static let steps = [
@@ -25,7 +25,8 @@ public enum NativeSchema {
                 tables, groupTables, leaseFunctions, fenceFunctions, commandFunctions, groupFunctions,
                 seekFunctions, parkFunctions, fetchFunctions, fetchEntryFunctions, ackFunctions, rejectFunctions,
                 deadLetterFunctions, maintenanceFunctions, retentionFunctions,
-            ].joined(separator: "\n"))
+            ].joined(separator: "\n")),
+        Migration(version: 2, name: "delayed events, replays and compensation", sql: errands),
     ]
 
     /// Every step with its SQL, oldest first.

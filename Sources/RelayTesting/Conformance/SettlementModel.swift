@@ -19,6 +19,8 @@ package struct SettlementModel: Sendable {
     package var letters: [Int64: Letter] = [:]
     /// The id of the newest dead letter.
     package var lastLetter: Int64 = 0
+    /// How far requests are.
+    package var progress: [Int64: String] = [:]
     /// Since when it is paused.
     private var pausedAt: ContinuousClock.Instant?
 
@@ -38,6 +40,7 @@ package struct SettlementModel: Sendable {
             letters[lastLetter] = Letter(id: lastLetter, letter: letter, state: .dead)
         }
         for (id, state) in settlement.resolved where letters[id]?.state == .dead { letters[id]?.state = state }
+        progress.merge(settlement.progress) { $1 }
         if let checkpoint = settlement.checkpoint {
             stored.checkpoint = checkpoint.end
             stored.position = checkpoint.position

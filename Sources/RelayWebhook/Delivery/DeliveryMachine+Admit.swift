@@ -24,7 +24,7 @@ extension DeliveryMachine {
         var count = 0
         for record in batch.records where record.outcome != .filtered { count += 1 }
         if position > lastSettledBefore { alreadySettled = [] }
-        let events = batch.count(of: .event)
+        let events = batch.count(of: .event) + batch.count(of: .delayed)
         let number = prefix.admit(
             unsettled: count, end: batch.end, position: position + Int64(events),
             bytes: batch.heldBytes + count * (MemoryLayout<KeyLine>.stride + 64))
@@ -36,6 +36,10 @@ extension DeliveryMachine {
                 position += 1
                 let event = EventReference(batch, index: index, position: position)
                 if wasSettledBefore(event) { prefix.settle(number) } else { take(event, number, parked, now) }
+            case .delayed:
+                position += 1
+                let event = EventReference(batch, index: index, position: position)
+                if wasSettledBefore(event) { prefix.settle(number) } else { delay(event, number, now) }
             }
         }
     }

@@ -91,6 +91,44 @@ extension DeliveryMachine {
         parksOthers.pending = true
     }
 
+    /// Parks an event until it is due, by itself: later events of its key do not wait for it.
+    mutating func delay(_ event: EventReference, _ number: Int, _ now: Moment) {
+        let id = event.bytes(\.id) ?? UnsafeRawBufferPointer(start: nil, count: 0)
+        parkApart(
+            event, key: EventKey(apart: "delayed", id, event.position), redelivery: "delayed",
+            due: event.record.deliverAfter, now)
+        settledWithPending[number, default: 0] += 1
+    }
+
+    /// Parks events that a request asks for, each by itself, and stores its progress with them.
+    mutating func park(_ events: [EventReference], for errand: Errand, now: Moment) {
+        for event in events {
+            let id = event.bytes(\.id) ?? UnsafeRawBufferPointer(start: nil, count: 0)
+            parkApart(
+                event, key: EventKey(apart: "errand", id, errand.request.id), redelivery: errand.redelivery,
+                due: now.unix, now)
+        }
+        pending.progress[errand.request.id] = errand.progress(delivered: events.count, unusable: 0).text
+    }
+
+    private mutating func parkApart(
+        _ event: EventReference, key: EventKey, redelivery: String?, due: Int64, _ now: Moment
+    ) {
+        // The same event twice in one request is delivered once.
+        // Parked, as far as it is a sign of trouble, from the time when it is due.
+        let isNew =
+            pending.keys.updateValue(
+                .some(
+                    ParkedSchedule(
+                        due: due, attempts: 0, firstAttempt: nil, stoppedBefore: 0, since: max(due, now.unix))),
+                forKey: key) == nil
+        guard isNew else { return }
+        pending.parked.append(ParkedEvent(event, key: key, redelivery: redelivery))
+        totals.keys += 1
+        totals.events += 1
+        parksOthers.pending = true
+    }
+
     // MARK: - Reading the park
 
     /// How many parked keys may be read now; 0 when it is not the time.

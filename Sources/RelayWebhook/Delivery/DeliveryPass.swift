@@ -100,6 +100,8 @@ final class DeliveryPass: Sendable {
         }
     }
 
+    var parkedKeys: Int { state.withLock { $0.machine.totals.keys } }
+
     var hasUnsettled: Bool { state.withLock { !$0.machine.isLevel } }
 
     /// Waits until there is room for another batch, for a moment at most.

@@ -66,7 +66,8 @@ struct OutgoingEvent {
         dataschema?.withUnsafeBytes { body(.dataschema, $0) }
         visit(.topic, record.topic)
         visit(.schemaversion, record.schemaVersion)
-        Decimal.withTwentyDigits(of: UInt64(max(0, position))) { body(.sequence, $0) }
+        // What is delivered at a request has no place in the stream.
+        if position > 0 { Decimal.withTwentyDigits(of: UInt64(position)) { body(.sequence, $0) } }
         visit(.partitionkey, record.key)
         visit(.traceparent, record.traceparent)
         tracestate?.withUnsafeBytes { if $0.count > 0 { body(.tracestate, $0) } }

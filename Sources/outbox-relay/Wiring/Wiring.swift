@@ -63,7 +63,8 @@ struct Wiring {
                         ClaimCheck(limit: $0, database: endpoint.database, collection: endpoint.collection)
                     },
                     limits: parts.limits(settings, buffer: buffer), leaseTTL: settings.leaseTTL,
-                    registration: registration.forPipeline),
+                    registration: registration.forPipeline,
+                    compensator: compensator(of: parts)),
                 status: pipelineStatus, logger: logger)
         }
         let upkeep = SourceUpkeep(
@@ -71,6 +72,20 @@ struct Wiring {
             cleaner: cleaning.map { Cleaner($0, status: status, logger: logger) }, wiring: self, logger: logger)
         return Relay(
             status: status, pipelines: pipelines, oplogWatch: OplogWatch(endpoint, relay: status), upkeep: upkeep)
+    }
+
+    /// Reads the outbox for `audit`, as a destination's pipeline does.
+    func audit(of parts: any DestinationParts) -> OutboxAudit { OutboxAudit(Self.source(settings, endpoint, parts)) }
+
+    /// What hands the dead letters of a destination on, where that was asked for.
+    private func compensator(of parts: any DestinationParts) -> Compensator? {
+        let compensation = settings.compensation
+        guard compensation.collection != nil || compensation.event else { return nil }
+        return Compensator(
+            destination: parts.destination, letters: parts.administration,
+            sink: compensation.collection.map { MongoCompensation(endpoint, collection: $0) },
+            others: compensation.event
+                ? destinations.filter { $0.destination != parts.destination }.map(\.administration) : [])
     }
 
     private static func source(

@@ -22,7 +22,7 @@ final class ModelClient: Destination, StateStore {
             switch record.outcome {
             case .event: write.events.append(name)
             case .poison: write.poison.append(name)
-            case .filtered: break
+            case .filtered, .delayed: break
             }
         }
         let refused = server.state.withLock { $0.refusedEvents }
