@@ -28,10 +28,40 @@ struct CleanupLease: Sendable {
             [
                 "findAndModify": StateCollection.leases.bson, "query": ["_id": .string(name)],
                 "update": MongoStateStore.acquisition(owner: owner, holder: holder, ttl: Self.ttl, floor: 0),
-                "upsert": true, "new": true, "fields": ["owner": 1], "maxTimeMS": 4000,
+                "upsert": true, "new": true, "fields": ["owner": 1, "session": 1], "maxTimeMS": 4000,
                 "writeConcern": ["w": "majority", "wtimeout": 4000],
             ], on: database)
-        return reply["value"]?.document?["owner"]?.string == owner
+        guard let lease = reply["value"]?.document, lease["owner"]?.string == owner else { return false }
+        let session = try connection.sessionID()
+        if lease["session"]?.uuid == session { return true }
+        // A cleaner that was killed leaves its transaction open for a minute, and what it was to clean up locked.
+        try Self.end(lease, on: connection)
+        try connection.write(
+            [
+                "update": StateCollection.leases.bson,
+                "updates": [
+                    [
+                        "q": ["_id": .string(name), "owner": .string(owner)],
+                        "u": ["$set": ["session": .binary(session, subtype: 4)]],
+                    ]
+                ], "maxTimeMS": 4000, "writeConcern": ["w": "majority", "wtimeout": 4000],
+            ], on: database)
+        return true
+    }
+
+    /// Ends the session of whoever cleans, or did: its open transaction is undone. It begins another one.
+    static func endSession(of source: String, on connection: isolated MongoConnection, _ database: String) throws {
+        let lease = try connection.first(
+            [
+                "find": StateCollection.leases.bson, "filter": ["_id": .string(name(of: source))], "limit": 1,
+                "singleBatch": true, "maxTimeMS": 2000,
+            ], on: database)
+        if let lease { try end(lease, on: connection) }
+    }
+
+    private static func end(_ lease: BSONDocument, on connection: isolated MongoConnection) throws {
+        guard let session = lease["session"]?.uuid else { return }
+        _ = try connection.run(["killSessions": [["id": .binary(session, subtype: 4)]]], on: "admin")
     }
 
     /// Gives it back.

@@ -57,7 +57,9 @@ struct CleanupRound: Sendable {
         try connection.startTransaction()
         let reply: BSONDocument
         do {
-            // A write, not a read: a registration that comes meanwhile conflicts with it.
+            reply = try connection.write(strategy.command(items), on: endpoint.database, inSession: true)
+            // A write, not a read: a registration that comes meanwhile conflicts with it. Last, so that a registration
+            // has to wait for it no longer than the commit takes.
             let guarding: BSONDocument = [
                 "update": .string(PipelineRegistry.collection),
                 "updates": [
@@ -71,7 +73,6 @@ struct CleanupRound: Sendable {
                 try? connection.abortTransaction()
                 return .changed
             }
-            reply = try connection.write(strategy.command(items), on: endpoint.database, inSession: true)
         } catch {
             if !Task.isCancelled { try? connection.abortTransaction() }
             throw error

@@ -9,6 +9,8 @@ struct CleanupTask {
     private let lease: CleanupLease
     private var recent = RecentlyCleaned()
     private var heldAt: ContinuousClock.Instant?
+    /// The session that the lease names.
+    private var session: [UInt8] = []
     /// The time up to which nothing is left.
     private var doneUpTo: ClusterTime?
     private var blockedSince: ContinuousClock.Instant?
@@ -58,8 +60,13 @@ struct CleanupTask {
 
     /// Gives the lease back.
     func end() async {
-        let lease = lease
-        if isHolder { try? await cleaner.connection.perform { try lease.release(on: $0) } }
+        guard isHolder else { return }
+        let (lease, connection) = (lease, cleaner.connection)
+        // A task of its own: whoever calls this is cancelled.
+        await Task {
+            await connection.reset()
+            try? await connection.perform { try lease.release(on: $0) }
+        }.value
     }
 
     /// Reads the snapshot at `time` and cleans up all of it.
@@ -139,10 +146,14 @@ struct CleanupTask {
 
     /// Takes or keeps the lease.
     private mutating func hold() async throws -> Bool {
-        if isHolder, let heldAt, heldAt.duration(to: .now) < CleanupLease.renewal { return true }
+        let session = try await cleaner.connection.sessionID()
+        if isHolder, session == self.session, let heldAt, heldAt.duration(to: .now) < CleanupLease.renewal {
+            return true
+        }
         let lease = lease
         let sentAt = ContinuousClock.now
         isHolder = try await cleaner.connection.perform { try lease.hold(on: $0) }
+        self.session = session
         heldAt = sentAt
         return isHolder
     }

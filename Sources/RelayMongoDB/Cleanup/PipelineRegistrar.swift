@@ -129,10 +129,18 @@ public final class PipelineRegistrar: Sendable {
     private func send(_ updates: [BSONValue]) async throws -> Int {
         if updates.isEmpty { return 0 }
         let database = options.endpoint.stateDatabase
-        let connection = connection
+        let (connection, sources) = (connection, options.sources)
         do {
             return try await withTaskCancellationHandler {
-                try await connection.perform { try $0.updateRegistry(updates, on: database) }
+                try await connection.perform { connection in
+                    do {
+                        return try connection.updateRegistry(updates, on: database)
+                    } catch let failure as MongoFailure where failure.isLocked {
+                        // Of a cleaner that was killed or froze before its commit: nobody else locks anything here.
+                        for source in sources { try CleanupLease.endSession(of: source, on: connection, database) }
+                        return try connection.updateRegistry(updates, on: database)
+                    }
+                }
             } onCancel: {
                 connection.interrupt()
             }

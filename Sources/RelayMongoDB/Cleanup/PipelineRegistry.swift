@@ -101,7 +101,7 @@ struct PipelineRegistry: Sendable {
 
     /// The command for such updates.
     static func update(_ updates: [BSONValue]) -> BSONDocument {
-        ["update": name, "updates": .array(updates), "maxTimeMS": 4000, "writeConcern": writeConcern]
+        ["update": name, "updates": .array(updates), "maxTimeMS": 2000, "writeConcern": writeConcern]
     }
 
     /// The command that finds the generation of a source.

@@ -86,22 +86,10 @@ public struct QueueAdoption: Sendable {
     }
 
     private func statements(_ old: String, _ new: String) -> [PGStatement] {
-        let stream = "(SELECT stream FROM \(schema).streams WHERE pipeline = $1)"
-        let drops =
-            ["group_streams", "group_cursors", "segments"].map {
-                "DELETE FROM \(schema).\($0) WHERE stream = \(stream)"
-            }
-            + ["requests", "leases", "checkpoints", "pipelines", "streams"].map {
-                "DELETE FROM \(schema).\($0) WHERE pipeline = $1"
-            }
-        let moves =
-            [
-                "UPDATE \(schema).streams SET pipeline = $2, family = CASE WHEN family = $1 THEN $2 ELSE family END "
-                    + "WHERE pipeline = $1"
-            ]
-            + ["checkpoints", "leases", "pipelines", "dead_letters", "requests"].map {
-                "UPDATE \(schema).\($0) SET pipeline = $2 WHERE pipeline = $1"
-            }
-        return drops.map { PGStatement($0, [.text(new)]) } + moves.map { PGStatement($0, [.text(old), .text(new)]) }
+        [
+            // An idle start of the new name has left one, at nothing.
+            PGStatement("UPDATE \(schema).checkpoints SET checkpoint = NULL WHERE pipeline = $1", [.text(new)]),
+            PGStatement("SELECT \(schema).adopt_pipeline($1, $2)", [.text(old), .text(new)]),
+        ]
     }
 }
