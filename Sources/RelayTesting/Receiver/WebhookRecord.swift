@@ -94,7 +94,7 @@ final class WebhookRecord: Sendable {
             let first = isListed ? state.deliveries.count : nil
             var most = 0
             let entries = events.map { event in
-                let entry = state.entry(for: event)
+                let entry = state.entry(for: event, isRedelivery: redelivery != nil)
                 state.count += 1
                 state.attempts += 1
                 state.entries[Int(entry)].attempts += 1
@@ -156,14 +156,15 @@ final class WebhookRecord: Sendable {
 }
 
 extension WebhookRecord.State {
-    fileprivate mutating func entry(for event: ReceivedEvent) -> Int32 {
+    fileprivate mutating func entry(for event: ReceivedEvent, isRedelivery: Bool) -> Int32 {
         guard let index = indices[event.id] else {
             let index = Int32(entries.count)
             indices[event.id] = index
             entries.append(WebhookRecord.Entry(id: event.id, key: event.key, sequence: event.sequence))
             return index
         }
-        if entries[Int(index)].sequence != event.sequence {
+        // What is replayed has no place in the stream any more.
+        if entries[Int(index)].sequence != event.sequence, event.sequence != nil || !isRedelivery {
             sequenceChanges.add(
                 "\(event.id) came with \(event.sequence.map { "\($0)" } ?? "none") after "
                     + (entries[Int(index)].sequence.map { "\($0)" } ?? "none"))
