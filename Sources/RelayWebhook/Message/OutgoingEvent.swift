@@ -67,7 +67,7 @@ struct OutgoingEvent {
         visit(.topic, record.topic)
         visit(.schemaversion, record.schemaVersion)
         // What is delivered at a request has no place in the stream.
-        if position >= 0 { Decimal.withTwentyDigits(of: UInt64(position)) { body(.sequence, $0) } }
+        if position > 0 { Decimal.withTwentyDigits(of: UInt64(position)) { body(.sequence, $0) } }
         visit(.partitionkey, record.key)
         visit(.traceparent, record.traceparent)
         tracestate?.withUnsafeBytes { if $0.count > 0 { body(.tracestate, $0) } }
