@@ -74,7 +74,7 @@ extension Faults {
         func historyLost() async throws {
             try await TestServers.with { servers in
                 let load = try await Load(servers, events: 2000, rate: 500)
-                let relay = try load.relay()
+                let relay = try load.relay(["SOURCE_ON_HISTORY_LOST": "halt"])
                 try await relay.start()
                 let report = try await load.run {
                     try await load.progress()

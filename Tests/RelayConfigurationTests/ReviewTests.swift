@@ -37,7 +37,7 @@ import Testing
 
     /// Each is right in form and belongs to what is not built: it is refused and named, and nothing else is.
     @Test(arguments: [
-        ["SOURCE_KIND": "embedded"], ["DESTINATION_QUEUE": "pgmq"],
+        ["DESTINATION_QUEUE": "pgmq"],
         ["DESTINATION_QUEUE": "river"], ["DESTINATION_PARTITIONS": "2"],
     ]) func unbuilt(more: [String: String]) {
         let found = problems(environment(more))

@@ -9,8 +9,7 @@ enum UnbuiltFeatures {
     private static func source(_ review: SettingsReview) -> [ConfigurationProblem] {
         typealias Table = ConfigurationTable.Source
         let source = review.settings.source
-        return unbuilt(review, Table.kind.variable, if: source.kind == .embedded, accepted: "`outbox`, `changes`")
-            + unbuilt(review, Table.capture.variable, if: source.capture != .stream, accepted: "`stream`")
+        return unbuilt(review, Table.capture.variable, if: source.capture != .stream, accepted: "`stream`")
     }
 
     private static func destination(

@@ -23,6 +23,12 @@ public final class EventBatch: @unchecked Sendable {
         self.end = end
     }
 
+    /// An empty batch whose records lie in the arena of another, which they are to be part of.
+    public init(end: Checkpoint, arena: ByteArena) {
+        self.arena = arena
+        self.end = end
+    }
+
     /// The bytes that are filled: what decides whether a batch is full.
     public var byteCount: Int { arena.count + records.count * MemoryLayout<EventRecord>.stride }
 
@@ -68,19 +74,32 @@ public final class EventBatch: @unchecked Sendable {
     /// Takes all records but the first `count` out again: the pipeline halts before them.
     public func truncate(to count: Int) { records.removeSubrange(count...) }
 
-    /// Puts the records that a place was held for in that place.
-    public func replace(at index: Int, with others: some Collection<EventRecord>) {
-        records.replaceSubrange(index...index, with: others)
+    /// Puts the records of `other`, which lie in the same arena, in a place that was held for them.
+    public func replace(at index: Int, with other: EventBatch) {
+        precondition(other.arena === arena)
+        let first = Int32(poison.count)
+        poison += other.poison
+        let moved = other.records.map { record in
+            var record = record
+            if record.note >= 0 { record.note += first }
+            return record
+        }
+        records.replaceSubrange(index...index, with: moved)
     }
 
-    /// Puts poison in a place that was held.
-    public func replace(at index: Int, with record: EventRecord, poison reason: Poison) {
-        records[index] = record
-        reject(at: index, reason)
+    /// Leaves out records of which the source cannot tell whether they were settled before, where one of the same id
+    /// comes before them.
+    public func filterRepeats() {
+        var seen: Set<String> = []
+        for index in records.indices where records[index].outcome != .filtered && records[index].id.isPresent {
+            let isNew = seen.insert(arena.string(records[index].id)).inserted
+            if !isNew, records[index].mayRepeat { filter(at: index) }
+        }
     }
 
-    /// Sets records of which the source cannot tell whether they were settled before; nil when there are none.
+    /// Records of which the source cannot tell whether they were settled before; nil when there are none.
     public var doubtful: [String: [Int]]? {
+        guard records.contains(where: { $0.mayRepeat }) else { return nil }
         var found: [String: [Int]]?
         for (index, record) in records.enumerated() where record.mayRepeat && record.id.isPresent {
             if record.outcome != .filtered {

@@ -146,6 +146,7 @@ final class PipelineWorker {
     private func deliver(_ batch: EventBatch) async throws {
         parts.filter.apply(to: batch)
         if let doubtful = batch.doubtful {
+            batch.filterRepeats()
             for id in try await parts.store.settled(among: Array(doubtful.keys)) {
                 for index in doubtful[id] ?? [] { batch.filter(at: index) }
             }

@@ -80,6 +80,12 @@ extension BSONWriter {
         append(raw: document.bytes)
     }
 
+    /// Appends a copy of a document that lies elsewhere.
+    mutating func append(_ key: String? = nil, raw document: BSONView) {
+        header(.document, key)
+        append(raw: document.bytes)
+    }
+
     /// Appends a copy of a value of any type under a name of its own.
     public mutating func append(_ key: String? = nil, copying value: BSONRawValue) {
         header(value.type, key)

@@ -9,6 +9,14 @@ final class OutboxDecoder {
     private let collection: String
     private let matcher: BSONFieldMatcher
     private let values: BSONFieldValues
+    /// The owner of the element that is being decoded.
+    private var owner: Owner?
+
+    /// An aggregate document with embedded events.
+    struct Owner {
+        let id: BSONRawValue
+        let collection: String
+    }
 
     private enum Field: Int {
         case id, topic, key, type, payload, headers, time, schemaVersion, traceparent, payloadRef, deliverAfter
@@ -26,31 +34,40 @@ final class OutboxDecoder {
     ///   - bytes: a BSON document.
     ///   - fallbackTime: milliseconds since 1970, for an event that does not say when it happened.
     ///   - committedAt: when it was committed, in milliseconds since 1970; `Int64.min` when unknown.
+    ///   - owner: the aggregate document that an embedded event lies in.
+    ///   - isDocument: false when `bytes` are an embedded value of another type.
     ///   - references: takes note of a payload that lies elsewhere; nil where there is none to be read.
     ///   - mayRepeat: whether the event may have been settled before.
     func decode(
         _ bytes: UnsafeRawBufferPointer, fallbackTime: Int64, committedAt: Int64 = .min,
-        references: PayloadReferences? = nil, mayRepeat: Bool = false, into batch: EventBatch
+        owner: Owner? = nil, isDocument: Bool = true, references: PayloadReferences? = nil, mayRepeat: Bool = false,
+        into batch: EventBatch
     ) {
+        self.owner = owner
+        defer { self.owner = nil }
         let arena = batch.arena
         let start = arena.count
         var record = EventRecord()
         record.committedAt = committedAt
         record.mayRepeat = mayRepeat
         do {
+            if !isDocument { throw Reject(.invalidField, "an element of the array is no document") }
             let reference = try decode(try BSONView(bytes), fallbackTime, &record, arena)
             batch.append(record)
-            if let reference { references?.add(reference, at: batch.records.count - 1, document: bytes) }
+            if let reference { references?.add(reference, at: batch.records.count - 1, document: kept(bytes)) }
         } catch {
             arena.truncate(to: start)
             let poison = (error as? Reject)?.poison ?? Poison(.invalidDocument, "\(error)")
             var record = EventRecord()
             record.mayRepeat = mayRepeat
-            record.document = Self.append(bytes, to: arena)
+            let kept = isDocument ? kept(bytes) : []
+            record.document = kept.withUnsafeBytes { Self.append($0, to: arena) }
             record.occurredAt = fallbackTime
-            describe(bytes, &record, arena)
+            if isDocument { describe(bytes, &record, arena) }
             let text = arena.count
-            if let view = try? BSONView(bytes), (try? BSONJSON.append(view, style: .canonical, to: arena)) != nil {
+            if isDocument, let view = try? BSONView(bytes),
+                (try? BSONJSON.append(view, style: .canonical, to: arena)) != nil
+            {
                 record.documentText = ByteRange(offset: text, length: arena.count - text)
             }
             batch.append(record, poison: poison)
@@ -69,7 +86,7 @@ final class OutboxDecoder {
         record.id = try identifier(.id, named: mapping.id, arena)
         record.type = try requiredText(.type, named: mapping.type, arena)
         record.topic = try topic(arena)
-        record.key = try key(arena) ?? record.id
+        record.key = try key(arena) ?? ownerID(arena) ?? record.id
         let reference = values[Field.payload.rawValue] == nil ? try reference() : nil
         if reference == nil { try payload(&record, arena) }
         try headers(&record, arena)
@@ -92,9 +109,27 @@ final class OutboxDecoder {
     private func identifier(_ field: Field, named name: String, _ arena: ByteArena) throws -> ByteRange {
         guard let value = value(field) else { throw Reject(.missingField, "the field '\(name)' is missing") }
         let start = arena.count
+        if try ownerID(arena) != nil { arena.append(":" as StaticString) }
+        let own = arena.count
         try BSONIdentifier.append(value, to: arena)
-        if arena.count == start { throw Reject(.invalidField, "the field '\(name)' is empty") }
+        if arena.count == own { throw Reject(.invalidField, "the field '\(name)' is empty") }
         return ByteRange(offset: start, length: arena.count - start)
+    }
+
+    /// The id of the aggregate document that an embedded event lies in.
+    private func ownerID(_ arena: ByteArena) throws -> ByteRange? {
+        guard let owner else { return nil }
+        return try arena.appending { try BSONIdentifier.append(owner.id, to: arena) }
+    }
+
+    /// What a dead letter keeps: the document, or the element with what is needed to make an event of it again.
+    private func kept(_ bytes: UnsafeRawBufferPointer) -> [UInt8] {
+        guard let owner, let element = try? BSONView(bytes) else { return Array(bytes) }
+        var writer = BSONWriter(capacity: bytes.count + 256)
+        writer.append("documentId", copying: owner.id)
+        writer.append("collection", string: owner.collection)
+        writer.append("element", raw: element)
+        return writer.finish().bytes
     }
 
     private func requiredText(_ field: Field, named name: String, _ arena: ByteArena) throws -> ByteRange {

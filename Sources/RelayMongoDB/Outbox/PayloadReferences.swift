@@ -35,8 +35,8 @@ final class PayloadReferences {
     var isFull: Bool { owed.count >= sizer.batchSize }
 
     /// Notes that the record at `index` has its payload elsewhere.
-    func add(_ reference: Reference, at index: Int, document: UnsafeRawBufferPointer) {
-        owed.append(Owed(index: index, reference: reference, document: Array(document)))
+    func add(_ reference: Reference, at index: Int, document: [UInt8]) {
+        owed.append(Owed(index: index, reference: reference, document: document))
     }
 
     /// Reads what is owed. When it throws nothing is owed any more: the batch is not handed over.

@@ -1,3 +1,4 @@
+import Logging
 import RelayCore
 
 extension MongoSource {
@@ -92,10 +93,10 @@ extension MongoSource.Options {
     var backlogSequence: String? { kind == .outbox ? mapping.sequence : nil }
 
     /// What makes events of what is read.
-    func maker(_ connection: MongoConnection) -> any EventMaker {
+    func maker(_ connection: MongoConnection, logger: Logger? = nil) -> any EventMaker {
         switch kind {
         case .outbox: OutboxMaker(self, connection: connection)
-        case .embedded: OutboxMaker(self, connection: connection)
+        case .embedded: EmbeddedMaker(self, connection: connection, logger: logger)
         case .changes: ChangesMaker(self)
         }
     }

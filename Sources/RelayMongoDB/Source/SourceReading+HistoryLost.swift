@@ -38,8 +38,9 @@ extension SourceReading {
             next.backlog = nil
             return next
         }
-        // Where settled documents are removed or marked, all others are owed. A backlog was not read to its end.
-        let all = options.isCleanedUp || position.backlog != nil
+        // Where settled documents are removed or marked, all others are owed. A backlog was not read to its end. And an
+        // aggregate's age says nothing of that of the events in it.
+        let all = options.isCleanedUp || position.backlog != nil || options.kind == .embedded
         next.clusterTime = gap.now
         next.backlog = BacklogPosition(snapshot: gap.now)
         next.backlog?.rescan = .init(

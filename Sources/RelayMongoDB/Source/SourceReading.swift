@@ -14,7 +14,7 @@ final class SourceReading {
         self.source = source
         self.queue = queue
         position = checkpoint
-        maker = source.options.maker(source.connection)
+        maker = source.options.maker(source.connection, logger: source.logger)
     }
 
     var connection: MongoConnection { source.connection }

@@ -91,7 +91,7 @@ extension Integration {
             #expect(try await relay.command(["dead-letters", "retry"]).exitCode == 64, "neither ids nor --all")
         }
 
-        @Test("a command for which no relay runs says so and withdraws its request", .timeLimit(.minutes(5)))
+        @Test("a command for which no relay runs says so and withdraws its request", .timeLimit(.minutes(10)))
         func noRelay() async throws {
             let rig = try await Rig()
             let relay = try await rig.streamingRelay()

@@ -133,7 +133,7 @@ extension Integration {
                 [command],
                 environment: [
                     "MONGODB_URI": "mongo://x", "DESTINATION_URL": "postgres://pg/events", "RELAY_LEASE_TTL": "soon",
-                    "SOURCE_BACKLOGG": "skip", "SOURCE_KIND": "changes", "RELAY_BATCH_EVENTS": "0",
+                    "SOURCE_BACKLOGG": "skip", "SOURCE_KIND": "table", "RELAY_BATCH_EVENTS": "0",
                 ])
             #expect(answer.exitCode == 78)
             for name in ["MONGODB_URI", "RELAY_LEASE_TTL", "SOURCE_BACKLOGG", "SOURCE_KIND", "RELAY_BATCH_EVENTS"] {
@@ -151,8 +151,7 @@ extension Integration {
         @Test(
             "what is not built yet is refused",
             arguments: [
-                ("SOURCE_CAPTURE", "poll"), ("SOURCE_CLEANUP", "delete"), ("DESTINATION_QUEUE", "pgmq"),
-                ("DESTINATION_PARTITIONS", "4"), ("DESTINATION_CLAIM_CHECK", "1MiB"),
+                ("SOURCE_CAPTURE", "poll"), ("DESTINATION_QUEUE", "pgmq"), ("DESTINATION_PARTITIONS", "4"),
             ])
         func unbuilt(name: String, value: String) async throws {
             let answer = try await RelayProcess.run(

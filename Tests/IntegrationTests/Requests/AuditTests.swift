@@ -37,7 +37,7 @@ extension Integration {
             outboxDocument(.objectID(BSONObjectID(id)!), type: type, payload: 1)
         }
 
-        @Test("a queue's events are all accounted for, and a lost one is found", .timeLimit(.minutes(3)))
+        @Test("a queue's events are all accounted for, and a lost one is found", .timeLimit(.minutes(10)))
         func queue() async throws {
             let rig = try await Rig()
             let more = ["DESTINATION_TYPES": "Noted"]
@@ -77,7 +77,7 @@ extension Integration {
             #expect(text.output.contains("2996 delivered"), "\(text.output)")
         }
 
-        @Test("of a webhook, what is on record is told, and the rest cannot be proven", .timeLimit(.minutes(3)))
+        @Test("of a webhook, what is on record is told, and the rest cannot be proven", .timeLimit(.minutes(10)))
         func webhook() async throws {
             try await HookRig.with { hook in
                 let relay = try await hook.streamingRelay()

@@ -17,7 +17,7 @@ extension Integration {
 
         @Test(
             "what a webhook refuses and what is no event is written, once, and sent to the queue",
-            .timeLimit(.minutes(3)))
+            .timeLimit(.minutes(10)))
         func webhook() async throws {
             try await HookRig.with { hook in
                 let rig = hook.rig
@@ -58,7 +58,7 @@ extension Integration {
             }
         }
 
-        @Test("killed in the middle, every dead letter of a queue is there once", .timeLimit(.minutes(3)))
+        @Test("killed in the middle, every dead letter of a queue is there once", .timeLimit(.minutes(10)))
         func killed() async throws {
             try await HookRig.with { hook in
                 let rig = hook.rig
@@ -98,7 +98,7 @@ extension Integration {
             }
         }
 
-        @Test("an undeliverable event that cannot be delivered either causes no other", .timeLimit(.minutes(3)))
+        @Test("an undeliverable event that cannot be delivered either causes no other", .timeLimit(.minutes(10)))
         func chain() async throws {
             try await HookRig.with { hook in
                 let relay = try hook.several(["one", "two"], ["COMPENSATION_EVENT": "true"])

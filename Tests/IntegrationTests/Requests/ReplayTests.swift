@@ -105,7 +105,7 @@ extension Integration {
             #expect(try await rig.events().map(\.id) == ["1", "1"])
         }
 
-        @Test("killed in the middle, a replay goes on where it was: exactly once", .timeLimit(.minutes(5)))
+        @Test("killed in the middle, a replay goes on where it was: exactly once", .timeLimit(.minutes(10)))
         func killed() async throws {
             let rig = try await Rig()
             let relay = try await rig.streamingRelay()
@@ -144,7 +144,7 @@ extension Integration {
             #expect(positions == "0", "dense")
         }
 
-        @Test("to a webhook, a replay carries its mark and holds up nothing", .timeLimit(.minutes(5)))
+        @Test("to a webhook, a replay carries its mark and holds up nothing", .timeLimit(.minutes(10)))
         func webhook() async throws {
             try await HookRig.with(keeping: 2000) { hook in
                 let relay = try await hook.streamingRelay()

@@ -35,7 +35,7 @@ extension Integration.Sources {
             try await TestServers.with(mongo: options, body)
         }
 
-        @Test("an oplog that rolled over is made up for from the outbox, exactly once", .timeLimit(.minutes(4)))
+        @Test("an oplog that rolled over is made up for from the outbox, exactly once", .timeLimit(.minutes(10)))
         func rescan() async throws {
             try await Self.small { servers in
                 let rig = try await Rig(on: servers)
@@ -62,7 +62,7 @@ extension Integration.Sources {
             }
         }
 
-        @Test("changes halt at a gap and name it, and skip it when they are told to", .timeLimit(.minutes(4)))
+        @Test("changes halt at a gap and name it, and skip it when they are told to", .timeLimit(.minutes(10)))
         func haltAndSkip() async throws {
             try await Self.small { servers in
                 let rig = try await Rig(on: servers)
@@ -93,7 +93,7 @@ extension Integration.Sources {
             }
         }
 
-        @Test("error 286 in the middle of streaming is made up for as well", .timeLimit(.minutes(4)))
+        @Test("error 286 in the middle of streaming is made up for as well", .timeLimit(.minutes(10)))
         func failPoint() async throws {
             try await TestServers.with { servers in
                 let rig = try await Rig(on: servers)
@@ -113,7 +113,7 @@ extension Integration.Sources {
 
         @Test(
             "collections dropped, renamed and made again under load: what was committed arrives",
-            .timeLimit(.minutes(4)))
+            .timeLimit(.minutes(10)))
         func dropAndRename() async throws {
             let rig = try await Rig()
             let relay = try await rig.streamingRelay([
@@ -144,7 +144,7 @@ extension Integration.Sources {
             #expect(events.allSatisfy { $0.type.hasSuffix(".created") })
         }
 
-        @Test("SOURCE_ON_INVALIDATE=halt stops behind a dropped collection of several", .timeLimit(.minutes(4)))
+        @Test("SOURCE_ON_INVALIDATE=halt stops behind a dropped collection of several", .timeLimit(.minutes(10)))
         func haltOnDrop() async throws {
             let rig = try await Rig()
             let relay = try await rig.streamingRelay([

@@ -17,7 +17,7 @@ extension Integration.Sources {
 
         @Test(
             "the document is read and published; one that is gone or another version is a dead letter",
-            .timeLimit(.minutes(4)))
+            .timeLimit(.minutes(10)))
         func references() async throws {
             let rig = try await Rig()
             let relay = try rig.relay(["RELAY_BATCH_EVENTS": "300"])
@@ -51,7 +51,7 @@ extension Integration.Sources {
             #expect(try await rig.events().last?.payload == "{\"_id\":5000,\"version\":1}")
         }
 
-        @Test("reads that fail lose and double nothing", .timeLimit(.minutes(4)))
+        @Test("reads that fail lose and double nothing", .timeLimit(.minutes(10)))
         func failingReads() async throws {
             try await TestServers.with { servers in
                 let rig = try await Rig(on: servers)

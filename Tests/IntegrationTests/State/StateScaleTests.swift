@@ -61,7 +61,7 @@ extension Integration {
             }
         }
 
-        @Test("very many parked keys: questions take milliseconds, and no memory", .timeLimit(.minutes(5)))
+        @Test("very many parked keys: questions take milliseconds, and no memory", .timeLimit(.minutes(10)))
         func many() async throws {
             try await withMongo { mongo in
                 let rig = MongoStoreRig(mongo, database: "state")

@@ -117,6 +117,8 @@ extension Integration.Webhooks {
                 let relay = try await hook.streamingRelay()
                 let committed = try await hook.insert(300, keys: 100)
                 try await relay.waitUntil("refusing") { $0.breaker == "refusing" }
+                // What was sent before comes to its end.
+                try await relay.waitUntil("next to nothing in flight") { ($0.inFlight ?? 0) <= 1 }
                 let requests = hook.receiver.requestCount
                 // Probes come one at a time and seldom.
                 try await Task.sleep(for: .seconds(3))

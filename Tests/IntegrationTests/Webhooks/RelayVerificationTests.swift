@@ -12,7 +12,7 @@ extension Integration.Webhooks {
 
         @Test(
             "every format at once, from a backlog and live, is what receivers' libraries want",
-            .timeLimit(.minutes(15)))
+            .timeLimit(.minutes(10)))
         func everyFormat() async throws {
             let rig = try await Rig()
             let secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"

@@ -103,7 +103,8 @@ struct MessageRandom: RandomNumberGenerator {
                 case 6: Unicode.Scalar(UInt32.random(in: 0...0xFFFF, using: &self))
                 default: Unicode.Scalar(UInt32.random(in: 0x1_0000...0x10_FFFF, using: &self))
                 }
-            if let scalar { scalars.append(scalar) }
+            // Foundation's JSON leaves out a byte order mark at a text's end: what it reads back is compared.
+            if let scalar, scalar != "\u{FEFF}" { scalars.append(scalar) }
         }
         return String(scalars)
     }

@@ -1,0 +1,63 @@
+import RelayCore
+
+/// What an update of an aggregate document says of its array of events: a pure function of the change event's
+/// `updateDescription`.
+///
+/// Shapes as MongoDB 6.0 sends them: `$push` names each new element with its whole value (`outbox.3`). `$pull`, `$pop`,
+/// `$push` with `$position`, `$slice` or `$sort`, and `$set` send the whole array. An update by a pipeline sends what
+/// differs: whole elements behind the end, sub-fields of elements within, `truncatedArrays` where it got shorter.
+enum EmbeddedUpdate {
+    /// Nothing new is in the array.
+    case nothing
+    /// These elements were appended: their places, and their values.
+    case pushed([(index: Int, value: BSONRawValue)])
+    /// The array is this now; which of its elements are new is not said.
+    case replaced(BSONRawValue)
+    /// Something changed within the array; neither what it is now nor what is new is said.
+    case unclear
+
+    /// Reads a change event's `updateDescription`.
+    /// - Parameter path: the array's path.
+    /// - Throws: ``BSONError`` for damage.
+    init(_ description: BSONView, path: String) throws(BSONError) {
+        let prefix = path + "."
+        var pushed: [(index: Int, value: BSONRawValue)] = []
+        var whole: BSONRawValue?
+        var isUnclear = false
+        if var fields = try description.value("updatedFields")?.document?.elements {
+            while let field = try fields.next() {
+                let name = field.name
+                if name == CleanupMarker.field {
+                    // Our own clean-up only takes out.
+                    self = .nothing
+                    return
+                }
+                if name == path {
+                    whole = field.value
+                } else if name.hasPrefix(prefix) {
+                    if let index = Int(name.dropFirst(prefix.count)) {
+                        pushed.append((index, field.value))
+                    } else {
+                        isUnclear = true
+                    }
+                } else if path.hasPrefix(name + "."), let document = field.value.document {
+                    // A document around the array was set.
+                    whole = try document.value(atPath: String(path.dropFirst(name.count + 1)))
+                }
+            }
+        }
+        var isShortened = false
+        if var arrays = try description.value("truncatedArrays")?.array?.elements {
+            while let array = try arrays.next() {
+                if try array.value.document?.value("field")?.string == path { isShortened = true }
+            }
+        }
+        if let whole {
+            self = whole.array == nil || whole.array?.isEmpty == true ? .nothing : .replaced(whole)
+        } else if isUnclear || (isShortened && !pushed.isEmpty) {
+            self = .unclear
+        } else {
+            self = pushed.isEmpty ? .nothing : .pushed(pushed)
+        }
+    }
+}
