@@ -38,12 +38,13 @@ test: setup lint ## Everything CI runs: lint, unit, integration and fault tests 
 	$(SERVERS)
 	scripts/build $(BUILD_FLAGS)
 	# Every test is Swift Testing's; without XCTest's empty run there is one summary, not two.
-	# First what needs no servers, then what measures how long servers take: neither disturbs the other.
+	# First what needs no servers, then what uses them, then what breaks them and measures: none disturbs another.
 	if [[ -n '$(TEST_ARGUMENTS)' ]]; then
 	    exec swift test $(SWIFT_FLAGS) --skip-build --disable-xctest $(TEST_ARGUMENTS)
 	fi
 	swift test $(SWIFT_FLAGS) --skip-build --disable-xctest --skip IntegrationTests --skip FaultTests
-	swift test $(SWIFT_FLAGS) --skip-build --disable-xctest --filter 'IntegrationTests|FaultTests'
+	swift test $(SWIFT_FLAGS) --skip-build --disable-xctest --filter IntegrationTests
+	swift test $(SWIFT_FLAGS) --skip-build --disable-xctest --filter FaultTests
 
 build: setup ## Build the relay, the demo and the tests into .build/release
 	@cd '$(ROOT)'

@@ -7,7 +7,8 @@ import RelayTesting
 struct RelayDemo: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "relay-demo", abstract: "The relay at work on real servers that it starts itself.",
-        subcommands: [ShopDemo.self, Figures.self, WebhookFigures.self], defaultSubcommand: ShopDemo.self)
+        subcommands: [ShopDemo.self, Figures.self, WebhookFigures.self, SourceFigures.self],
+        defaultSubcommand: ShopDemo.self)
 }
 
 /// `relay-demo shop`: the demo itself.

@@ -78,7 +78,7 @@ extension Faults {
                     ended += rows.count
                     try await Task.sleep(for: .milliseconds(100))
                 }
-                #expect(ended >= 20)
+                #expect(ended >= 8)
             }
         }
 

@@ -110,16 +110,15 @@ struct FiguresBench: Sendable {
 
     // MARK: - Pieces
 
-    private func relay(database: String, queue: String) throws -> RelayProcess {
+    func relay(database: String, queue: String, _ more: [String: String] = [:]) throws -> RelayProcess {
         try RelayProcess(
             folder: servers.folder,
-            environment: servers.relayEnvironment(database: database, queue: queue).merging(["RELAY_LEASE_TTL": "2s"]) {
-                $1
-            })
+            environment: servers.relayEnvironment(database: database, queue: queue)
+                .merging(["RELAY_LEASE_TTL": "2s"]) { $1 }.merging(more) { $1 })
     }
 
     /// Events a second, from the first transaction's time to the last's, as PostgreSQL remembers them.
-    private func timed(_ relay: RelayProcess, _ count: Int, queue: String) async throws -> Double {
+    func timed(_ relay: RelayProcess, _ count: Int, queue: String) async throws -> Double {
         try await relay.start()
         try await QueueChecker(url: queue).waitForRows(count, within: .seconds(300))
         let name = String(queue.split(separator: "/").last ?? "")
@@ -159,7 +158,7 @@ struct FiguresBench: Sendable {
         return BSONTimestamp(seconds: now.seconds, increment: now.increment + 1)
     }
 
-    private func check(_ count: Int, queue: String) async throws -> String {
+    func check(_ count: Int, queue: String) async throws -> String {
         let rows = try await servers.postgres.query(
             "SELECT count(*) AS rows, count(DISTINCT event_id) AS ids, max(position) AS top FROM outbox_relay.events",
             database: String(queue.split(separator: "/").last ?? ""))
@@ -170,7 +169,7 @@ struct FiguresBench: Sendable {
         return "each event once"
     }
 
-    private func drop(_ name: String) async throws {
+    func drop(_ name: String) async throws {
         _ = try await servers.mongo.run(["dropDatabase": 1], on: name)
         _ = try await servers.postgres.query("DROP DATABASE \"\(name)\" WITH (FORCE)")
     }
