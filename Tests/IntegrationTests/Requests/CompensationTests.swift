@@ -85,10 +85,10 @@ extension Integration {
                 }
                 let written = try await Self.waitForLetters(count, in: rig)
                 #expect(Set(written.compactMap { $0[path: "_id.event"]?.string }).count == count)
-                try await waiting(for: "events of all", within: .seconds(60)) {
+                try await waiting(for: "events of all", within: .seconds(240)) {
                     Set(hook.receiver.deliveries().filter { $0.status == 200 }.map(\.id)).count == count ? true : nil
                 }
-                try await waiting(for: "all marked", within: .seconds(30)) {
+                try await waiting(for: "all marked", within: .seconds(120)) {
                     try await rig.value("SELECT count(*) FROM outbox_relay.dead_letters WHERE compensated_at IS NULL")
                         == "0" ? true : nil
                 }
@@ -114,7 +114,7 @@ extension Integration {
                     }
                     #expect(letters.count == 2)
                 }
-                try await waiting(for: "all marked", within: .seconds(30)) {
+                try await waiting(for: "all marked", within: .seconds(120)) {
                     let letters = try await hook.rig.find("outbox_relay_dead_letters", sort: ["_id": 1])
                     return letters.count == 4 && letters.allSatisfy { $0["compensatedAt"] != nil } ? true : nil
                 }
