@@ -22,17 +22,12 @@ public struct PublishedEvent: Sendable, Equatable, Codable {
     /// The event in a batch of its own.
     var batch: EventBatch {
         let batch = EventBatch(end: Checkpoint(), capacity: payload.utf8.count + 512)
-        func range(_ text: String) -> ByteRange {
-            let start = batch.arena.count
-            batch.arena.append(text)
-            return ByteRange(offset: start, length: batch.arena.count - start)
-        }
         var record = EventRecord()
-        record.id = range(id)
-        record.topic = range(topic)
-        record.type = range(type)
-        record.key = range(key)
-        record.payload = range(payload)
+        record.id = batch.arena.appended(id)
+        record.topic = batch.arena.appended(topic)
+        record.type = batch.arena.appended(type)
+        record.key = batch.arena.appended(key)
+        record.payload = batch.arena.appended(payload)
         // Not known: to a `jsonb` column an escaped NUL must not go unseen.
         record.payloadRefusedByJSONB = payload.contains("\\u0000")
         record.occurredAt = occurredAt

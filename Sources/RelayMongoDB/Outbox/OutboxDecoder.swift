@@ -61,7 +61,7 @@ final class OutboxDecoder {
             var record = EventRecord()
             record.mayRepeat = mayRepeat
             let kept = isDocument ? kept(bytes) : []
-            record.document = kept.withUnsafeBytes { Self.append($0, to: arena) }
+            record.document = arena.appended(kept)
             record.occurredAt = fallbackTime
             if isDocument { describe(bytes, &record, arena) }
             let text = arena.count
@@ -140,11 +140,11 @@ final class OutboxDecoder {
     }
 
     private func topic(_ arena: ByteArena) throws -> ByteRange {
-        guard let value = value(.topic) else { return Self.append(collection, to: arena) }
+        guard let value = value(.topic) else { return arena.appended(collection) }
         guard let bytes = value.utf8 else {
             throw Reject(.invalidField, "the field '\(mapping.topic ?? "")' is not a string")
         }
-        if bytes.count == 0 { return Self.append(collection, to: arena) }
+        if bytes.count == 0 { return arena.appended(collection) }
         return try text(bytes, named: mapping.topic ?? "", arena)
     }
 
@@ -225,7 +225,7 @@ final class OutboxDecoder {
                 record.schemaVersion = try text(bytes, named: mapping.schemaVersion ?? "", arena)
                 number = Int(value.string ?? "")
             } else if let integral = value.integral {
-                record.schemaVersion = Self.append(String(integral), to: arena)
+                record.schemaVersion = arena.appended(String(integral))
                 number = Int(integral)
             } else {
                 throw Reject(
@@ -247,7 +247,7 @@ final class OutboxDecoder {
         if let base = bytes.baseAddress, UTF8Check.firstInvalid(from: base, to: base + bytes.count) != nil {
             throw Reject(.invalidDocument, "the field '\(name)' is not valid UTF-8")
         }
-        return Self.append(bytes, to: arena)
+        return arena.appended(bytes)
     }
 
     /// What can be told of a document that is no event, so that a person can find it.
@@ -257,17 +257,5 @@ final class OutboxDecoder {
         record.type = (try? requiredText(.type, named: mapping.type, arena)) ?? .none
         record.topic = (try? topic(arena)) ?? .none
         record.key = ((try? key(arena)) ?? nil) ?? .none
-    }
-
-    private static func append(_ bytes: UnsafeRawBufferPointer, to arena: ByteArena) -> ByteRange {
-        let start = arena.count
-        arena.append(bytes)
-        return ByteRange(offset: start, length: arena.count - start)
-    }
-
-    private static func append(_ text: String, to arena: ByteArena) -> ByteRange {
-        let start = arena.count
-        arena.append(text)
-        return ByteRange(offset: start, length: arena.count - start)
     }
 }

@@ -30,29 +30,18 @@ extension QueueAdministration {
 
     private func event(in rows: PGRows, _ row: Int) -> EventReference {
         let batch = EventBatch(end: Checkpoint())
-        func range(_ bytes: some Collection<UInt8>) -> ByteRange {
-            let start = batch.arena.count
-            Array(bytes).withUnsafeBytes { batch.arena.append($0) }
-            return ByteRange(offset: start, length: batch.arena.count - start)
-        }
-        func text(_ column: String) -> ByteRange { rows[row, column].map { range($0.utf8) } ?? .none }
-        var record = EventRecord()
-        record.id = text("event_id")
-        record.topic = text("topic")
-        record.type = text("type")
-        record.key = text("key")
-        record.headers = text("headers")
-        record.schemaVersion = text("schema_version")
-        record.traceparent = text("traceparent")
-        record.documentText = text("document_json")
-        if let payload = rows[row, "payload"].flatMap(NativeQueue.bytes) {
-            record.payload = range(payload)
+        let arena = batch.arena
+        var record = EventRecord(deadLetterIn: rows, row, appendingTo: arena)
+        record.documentText = rows[row, "document_json"].map { arena.appended($0) } ?? .none
+        if record.payload.isPresent {
             // The column does not tell; what is no JSON went out as bytes.
-            let isJSON = (try? JSONSerialization.jsonObject(with: Data(payload), options: .fragmentsAllowed)) != nil
+            let payload = Data(arena[record.payload])
+            let isJSON = (try? JSONSerialization.jsonObject(with: payload, options: .fragmentsAllowed)) != nil
             record.payloadIsBinary = !isJSON
         }
-        if let document = rows[row, "document"].flatMap(NativeQueue.bytes) { record.document = range(document) }
-        record.occurredAt = rows[row, "occurred_at"].flatMap { Int64($0) } ?? .min
+        if let document = rows[row, "document"].flatMap(NativeQueue.bytes) {
+            record.document = arena.appended(document)
+        }
         batch.append(record)
         return EventReference(batch, index: 0, position: 0)
     }

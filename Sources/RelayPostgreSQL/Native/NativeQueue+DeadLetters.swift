@@ -117,24 +117,8 @@ extension NativeQueue {
         guard !rows.isEmpty else { return nil }
         if let document = rows[0, "document"].flatMap(Self.bytes) { return try await decode(document) }
         let batch = EventBatch(end: Checkpoint())
-        func range(_ column: String) -> ByteRange {
-            guard let text = rows[0, column] else { return .none }
-            let start = batch.arena.count
-            batch.arena.append(text)
-            return ByteRange(offset: start, length: batch.arena.count - start)
-        }
-        var record = EventRecord()
-        record.id = range("event_id")
-        record.topic = range("topic")
-        record.type = range("type")
-        record.key = range("key")
-        record.headers = range("headers")
-        record.schemaVersion = range("schema_version")
-        record.traceparent = range("traceparent")
-        record.occurredAt = rows[0, "occurred_at"].flatMap { Int64($0) } ?? .min
-        let start = batch.arena.count
-        (rows[0, "payload"].flatMap(Self.bytes) ?? []).withUnsafeBytes { batch.arena.append($0) }
-        record.payload = ByteRange(offset: start, length: batch.arena.count - start)
+        var record = EventRecord(deadLetterIn: rows, 0, appendingTo: batch.arena)
+        if !record.payload.isPresent { record.payload = batch.arena.appended([]) }
         let texts = ["event_id", "topic", "type", "key", "schema_version", "traceparent"].compactMap { rows[0, $0] }
         if rows[0, "reason_code"] == Poison.Reason.unstorable.rawValue, texts.contains(where: { $0.contains("\\0") }) {
             // What stands in the columns is written for people, and is not the event's own text.
