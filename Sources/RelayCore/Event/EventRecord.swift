@@ -66,8 +66,6 @@ public struct Poison: Sendable, Equatable {
         case referenceGone = "reference-gone"
         /// The document that its `payloadRef` names has another version than the one named.
         case referenceChanged = "reference-changed"
-        /// `embedded`: the element is gone, or was changed, before it could be read.
-        case overwritten = "overwritten"
         /// Too large for the destination.
         case tooLarge = "too-large"
         /// The webhook's receiver refused it for good (most answers of 400 to 499).

@@ -1,9 +1,9 @@
 /// Text as a JSON string.
-enum JSONQuote {
+package enum JSONQuote {
     static let digits = Array("0123456789abcdef".utf8)
 
     /// Appends `text`, which is UTF-8, in quotes.
-    static func append(_ text: some Sequence<UInt8>, to arena: ByteArena) {
+    package static func append(_ text: some Sequence<UInt8>, to arena: ByteArena) {
         arena.append(UInt8(ascii: "\""))
         for byte in text {
             switch byte {

@@ -44,8 +44,5 @@ final class ReplayReader: Sendable {
         return try page?.get()
     }
 
-    /// Whether a page is there to be delivered.
-    var hasPage: Bool { state.withLock { $0.page != nil } }
-
     func cancel() { state.withLock { $0.reading }?.cancel() }
 }

@@ -15,6 +15,12 @@ public struct BSONObjectID: Sendable, Hashable, CustomStringConvertible {
         tail = bytes.dropFirst(8).reduce(0) { $0 << 8 | UInt32($1) }
     }
 
+    /// The smallest ObjectId of the second that a time lies in, in milliseconds since 1970.
+    init(earliestAt milliseconds: Int64) {
+        head = UInt64(UInt32(clamping: milliseconds / 1000)) << 32
+        tail = 0
+    }
+
     /// An ObjectId from 24 hexadecimal digits in either case; nil for anything else.
     public init?(_ text: String) {
         let digits = text.utf8.compactMap { Character(Unicode.Scalar($0)).hexDigitValue }

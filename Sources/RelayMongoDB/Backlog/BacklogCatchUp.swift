@@ -49,7 +49,7 @@ struct BacklogCatchUp {
             ids[collection, default: []].append(BSONValue(id))
         }
         var found: Set<[UInt8]> = []
-        for (collection, ids) in ids { try await find(ids, in: collection, into: &found) }
+        for (collection, ids) in ids { found.formUnion(try await find(ids, in: collection)) }
         return found
     }
 
@@ -59,24 +59,17 @@ struct BacklogCatchUp {
         return try event.value("ns")?.document?.value("coll")?.string
     }
 
-    private func find(_ ids: [BSONValue], in collection: String, into found: inout Set<[UInt8]>) async throws {
-        var reply = try await connection.run(
-            [
-                "find": .string(collection), "filter": ["_id": ["$in": .array(ids)]], "projection": ["_id": 1],
-                "batchSize": .integer(ids.count + 1),
-                "readConcern": ["level": "snapshot", "atClusterTime": limit.bson],
-            ], on: database, inSession: true)
-        while true {
-            let answer = try StreamBatch(reply.unsafeView())
-            var documents = answer.documents.elements
-            while let document = try documents.next()?.value.document {
-                if let id = try document.value("_id") { found.insert(Self.key(id, in: collection)) }
-            }
-            let cursor = answer.cursorID
-            withExtendedLifetime(reply) {}
-            if cursor == 0 { return }
-            reply = try await connection.run(
-                ["getMore": .int64(cursor), "collection": .string(collection)], on: database, inSession: true)
+    private func find(_ ids: [BSONValue], in collection: String) async throws -> [[UInt8]] {
+        let command: BSONDocument = [
+            "find": .string(collection), "filter": ["_id": ["$in": .array(ids)]], "projection": ["_id": 1],
+            "batchSize": .integer(ids.count + 1),
+            "readConcern": ["level": "snapshot", "atClusterTime": limit.bson],
+        ]
+        let database = database
+        return try await connection.perform { connection in
+            try connection.all(command, on: database, inSession: true) { document in
+                try document.value("_id").map { Self.key($0, in: collection) }
+            }.compactMap { $0 }
         }
     }
 

@@ -10,9 +10,7 @@ struct BacklogOrder {
     ///   another `_id` cannot tell its age.
     func find(in collection: String, behind cursor: String?, from since: Int64? = nil) -> BSONDocument {
         let age: BSONValue? = since.map { since in
-            let seconds = UInt32(clamping: since / 1000)
-            let head = withUnsafeBytes(of: seconds.bigEndian, Array.init)
-            let oldest = BSONObjectID(head + [UInt8](repeating: 0, count: 8))!
+            let oldest = BSONObjectID(earliestAt: since)
             return ["$or": [["_id": ["$gte": .objectID(oldest)]], ["_id": ["$not": ["$type": "objectId"]]]]]
         }
         var command: BSONDocument = ["find": .string(collection)]

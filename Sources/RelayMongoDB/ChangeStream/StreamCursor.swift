@@ -47,7 +47,7 @@ struct StreamCursor: Sendable {
             [
                 "aggregate": shape.collection.map { .string($0) } ?? 1,
                 "pipeline": .array(
-                    [["$changeStream": .document(stage)]] + shape.stages(passed: passed, withDocument: !truncated)),
+                    [["$changeStream": .document(stage)]] + shape.stages(passed: passed)),
                 "cursor": ["batchSize": 0],
                 "readConcern": ["level": "majority"],
             ], on: database, inSession: true)

@@ -17,6 +17,8 @@ struct StreamShape: Sendable {
     var operations: [String]
     /// Options of the stage `$changeStream`: images.
     var options: BSONDocument = [:]
+    /// Whether the document comes along.
+    var hasDocument = true
     /// Fields of a change event that are wanted beside ``common``.
     var fields: [String] = []
     /// The field of a change event whose value identifies its document: `documentKey`, or `fullDocument` where only
@@ -36,13 +38,14 @@ struct StreamShape: Sendable {
     var truncated: StreamShape {
         var shape = self
         shape.options = [:]
+        shape.hasDocument = false
         shape.fields = fields.filter { $0 != "updateDescription" && $0 != "fullDocumentBeforeChange" }
         return shape
     }
 
     /// The stages behind `$changeStream`. Only what is needed crosses the network; users' filters run in the relay,
     /// since narrowing a `$match` past a token's event makes the token unresumable.
-    func stages(passed: BSONValue?, withDocument: Bool = true) -> [BSONValue] {
+    func stages(passed: BSONValue?) -> [BSONValue] {
         var match: BSONDocument = ["operationType": ["$in": .array((operations + Self.endings).map { .string($0) })]]
         switch watched {
         case .one: break
@@ -60,7 +63,7 @@ struct StreamShape: Sendable {
             match = match.appending("ns.coll", .document(names))
         }
         var projection = BSONDocument(
-            (Self.common + fields).filter { $0 != "passed" && (withDocument || $0 != "fullDocument") }.map {
+            (Self.common + fields).filter { $0 != "passed" && (hasDocument || $0 != "fullDocument") }.map {
                 ($0, .int32(1))
             })
         if let passed { projection = projection.appending("passed", passed) }

@@ -1,4 +1,3 @@
-import Foundation
 import RelayCore
 
 /// Writes the payload of a change:
@@ -10,7 +9,7 @@ import RelayCore
 /// `after` is null for a deleted document and absent where `SOURCE_IMAGES` asks for none; `missing` names images that
 /// were asked for and that the server does not have any more; `truncated` says that the change was too large to be sent
 /// whole. `snapshot` marks a document that was there before the relay.
-final class ChangePayload {
+struct ChangePayload {
     /// What a change consists of.
     struct Change {
         var operation: String
@@ -35,8 +34,6 @@ final class ChangePayload {
 
     private let style: JSONStyle
     private let images: ChangeImages
-    /// How payloads begin, by operation and collection.
-    private var heads: [String: [String: String]] = [:]
 
     init(style: JSONStyle, images: ChangeImages) {
         self.style = style
@@ -45,9 +42,9 @@ final class ChangePayload {
 
     /// Appends the payload of `change`. Returns whether `jsonb` takes it.
     func append(_ change: Change, to arena: ByteArena) throws(BSONError) -> Bool {
-        var fits = head(change.operation, change.collection, to: arena)
+        head(change.operation, change.collection, to: arena)
         arena.append(",\"documentKey\":")
-        fits = try put(change.key, arena) && fits
+        var fits = try put(change.key, arena)
         var missing: [String] = []
         if change.operation == "deleted" {
             arena.append(",\"after\":null")
@@ -92,26 +89,18 @@ final class ChangePayload {
     func append(
         existing document: BSONView, of collection: String, id: BSONRawValue, to arena: ByteArena
     ) throws(BSONError) -> Bool {
-        var fits = head("created", collection, to: arena)
+        head("created", collection, to: arena)
         arena.append(",\"documentKey\":{\"_id\":")
-        fits = try put(id, arena) && fits
+        var fits = try put(id, arena)
         arena.append("},\"after\":")
         fits = try put(document, arena) && fits
         arena.append(",\"snapshot\":true}")
         return fits
     }
 
-    private func head(_ operation: String, _ collection: String, to arena: ByteArena) -> Bool {
-        if let known = heads[operation]?[collection] {
-            arena.append(known)
-            return true
-        }
-        // A collection's name may hold quotes.
-        let name = (try? JSONEncoder().encode(collection)).map { String(decoding: $0, as: UTF8.self) } ?? "\"\""
-        let text = "{\"operation\":\"\(operation)\",\"collection\":\(name)"
-        heads[operation, default: [:]][collection] = text
-        arena.append(text)
-        return true
+    private func head(_ operation: String, _ collection: String, to arena: ByteArena) {
+        arena.append("{\"operation\":\"\(operation)\",\"collection\":")
+        JSONQuote.append(collection.utf8, to: arena)
     }
 
     private func put(_ document: BSONView, _ arena: ByteArena) throws(BSONError) -> Bool {

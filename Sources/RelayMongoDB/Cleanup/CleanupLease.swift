@@ -72,7 +72,7 @@ struct CleanupLease: Sendable {
                 "updates": [
                     [
                         "q": ["_id": .string(name), "owner": .string(owner)],
-                        "u": ["$set": ["owner": nil, "holder": nil, "expiresAt": .date(0)]],
+                        "u": MongoStateStore.vacancy,
                     ]
                 ], "maxTimeMS": 2000,
             ], on: database)

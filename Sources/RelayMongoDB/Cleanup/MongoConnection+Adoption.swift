@@ -41,7 +41,7 @@ extension MongoConnection {
                 "updates": [
                     [
                         "q": ["_id": .string(name), "owner": .string(owner)],
-                        "u": ["$set": ["owner": nil, "holder": nil, "expiresAt": .date(0)]],
+                        "u": MongoStateStore.vacancy,
                     ]
                 ], "writeConcern": MongoStateStore.majority,
             ], on: database)

@@ -42,18 +42,16 @@ struct EmbeddedHistory {
     }
 
     private func read(_ id: BSONValue, in collection: String, _ concern: BSONValue) async throws -> [KeptValue] {
-        let reply = try await connection.run(
-            [
-                "find": .string(collection), "filter": ["_id": ["$eq": id]], "limit": 1, "singleBatch": true,
-                "projection": .document(BSONDocument([(path, .int32(1))])), "readConcern": concern,
-            ], on: database, inSession: true)
-        return try reply.withView { view in
-            guard let documents = try view.value("cursor")?.document?.value("firstBatch")?.array,
-                let document = try documents.element(at: 0)?.document,
-                let array = try document.value(atPath: path)?.array
-            else { return [] }
-            return try KeptValue.elements(of: array)
-        }
+        let command: BSONDocument = [
+            "find": .string(collection), "filter": ["_id": ["$eq": id]], "limit": 1, "singleBatch": true,
+            "projection": .document(BSONDocument([(path, .int32(1))])), "readConcern": concern,
+        ]
+        let (database, path) = (database, path)
+        return try await connection.perform { connection in
+            try connection.all(command, on: database, inSession: true) { document in
+                try document.value(atPath: path)?.array.map { try KeptValue.elements(of: $0) }
+            }
+        }.first.flatMap { $0 } ?? []
     }
 
     /// What identifies an element within its array, as type and bytes; nil when it has no id.

@@ -168,12 +168,8 @@ package struct OutboxScan: Sendable {
 
     /// Lets through what may lie between the times; what exactly does is seen when it is decoded.
     private func timeFilter(since: Int64, until: Int64) -> BSONDocument {
-        func id(_ milliseconds: Int64) -> BSONValue {
-            let seconds = UInt32(clamping: milliseconds / 1000)
-            let bytes = withUnsafeBytes(of: seconds.bigEndian) { Array($0) } + [UInt8](repeating: 0, count: 8)
-            return .objectID(BSONObjectID(bytes)!)
-        }
-        let byID: BSONDocument = ["_id": ["$gte": id(since), "$lte": id(until + 1000)]]
+        let (first, last) = (BSONObjectID(earliestAt: since), BSONObjectID(earliestAt: until + 1000))
+        let byID: BSONDocument = ["_id": ["$gte": .objectID(first), "$lte": .objectID(last)]]
         guard let field = mapping.time else { return byID }
         func between(_ first: BSONValue, _ last: BSONValue) -> BSONValue {
             .document([field: ["$gte": first, "$lt": last]])

@@ -47,28 +47,21 @@ struct LostHistory {
     /// Writes the gap down, for the person who has to answer for it.
     func record(_ gap: Gap, of pipeline: String, policy: HistoryLostPolicy) async throws {
         let id: BSONDocument = ["pipeline": .string(pipeline), "from": gap.from.bson]
-        let reply = try await connection.run(
-            [
-                "update": .string(Self.collection),
-                "updates": [
-                    [
-                        "q": ["_id": .document(id)],
-                        "u": [
-                            "$set": ["to": gap.to.bson, "policy": .string(policy.rawValue)],
-                            "$currentDate": ["recordedAt": true],
-                        ],
-                        "upsert": true,
-                    ]
-                ], "writeConcern": ["w": "majority", "wtimeout": 10_000],
-            ], on: endpoint.stateDatabase
-        ).document
-        if let message = reply[path: "writeErrors.0.errmsg"]?.string ?? reply[path: "writeConcernError.errmsg"]?.string
-        {
-            throw RelayError(
-                .refused,
-                "the gap in the oplog cannot be recorded in \(endpoint.stateDatabase).\(Self.collection): "
-                    + message, isRetriable: true)
-        }
+        let database = endpoint.stateDatabase
+        let command: BSONDocument = [
+            "update": .string(Self.collection),
+            "updates": [
+                [
+                    "q": ["_id": .document(id)],
+                    "u": [
+                        "$set": ["to": gap.to.bson, "policy": .string(policy.rawValue)],
+                        "$currentDate": ["recordedAt": true],
+                    ],
+                    "upsert": true,
+                ]
+            ], "writeConcern": ["w": "majority", "wtimeout": 10_000],
+        ]
+        try await connection.perform { _ = try $0.write(command, on: database) }
     }
 
     /// A cluster time for people.

@@ -31,6 +31,9 @@ extension MongoStateStore {
         }
     }
 
+    /// The change of a lease's document that gives it back.
+    static let vacancy: BSONValue = ["$set": ["owner": nil, "holder": nil, "expiresAt": .date(0)]]
+
     /// The change of the lease's document that grants it to `owner` if it is free, and else changes nothing. (As a
     /// condition of the update it could not be: a missing document is to be made, and conditions on the clock are then
     /// not allowed.)
@@ -89,7 +92,7 @@ extension MongoStateStore {
                     "updates": [
                         [
                             "q": ["_id": name, "owner": .string(grant.owner), "epoch": .int64(grant.epoch)],
-                            "u": ["$set": ["owner": nil, "holder": nil, "expiresAt": .date(0)]],
+                            "u": Self.vacancy,
                         ]
                     ], "maxTimeMS": 4000, "writeConcern": ["w": "majority", "wtimeout": 4000],
                 ], on: database)
