@@ -87,27 +87,19 @@ public final class EventBatch: @unchecked Sendable {
         records.replaceSubrange(index...index, with: moved)
     }
 
-    /// Leaves out records of which the source cannot tell whether they were settled before, where one of the same id
-    /// comes before them.
-    public func filterRepeats() {
+    /// Leaves out records that may repeat where one of the same id comes before them.
+    /// - Returns: the other records that may repeat, by id: the state store knows whether they were settled before.
+    public func filterRepeats() -> [String: Int] {
+        guard records.contains(where: { $0.mayRepeat }) else { return [:] }
         var seen: Set<String> = []
+        var doubtful: [String: Int] = [:]
         for index in records.indices where records[index].outcome != .filtered && records[index].id.isPresent {
-            let isNew = seen.insert(arena.string(records[index].id)).inserted
-            if !isNew, records[index].mayRepeat { filter(at: index) }
+            let id = arena.string(records[index].id)
+            let isNew = seen.insert(id).inserted
+            guard records[index].mayRepeat else { continue }
+            if isNew { doubtful[id] = index } else { filter(at: index) }
         }
-    }
-
-    /// Records of which the source cannot tell whether they were settled before; nil when there are none.
-    public var doubtful: [String: [Int]]? {
-        guard records.contains(where: { $0.mayRepeat }) else { return nil }
-        var found: [String: [Int]]?
-        for (index, record) in records.enumerated() where record.mayRepeat && record.id.isPresent {
-            if record.outcome != .filtered {
-                found = found ?? [:]
-                found![arena.string(record.id), default: []].append(index)
-            }
-        }
-        return found
+        return doubtful
     }
 
     /// Says where the batch ends.

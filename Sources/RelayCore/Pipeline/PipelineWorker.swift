@@ -144,14 +144,13 @@ final class PipelineWorker {
     }
 
     private func deliver(_ batch: EventBatch) async throws {
-        parts.filter.apply(to: batch)
-        if let doubtful = batch.doubtful {
-            batch.filterRepeats()
+        parts.prepare(batch)
+        let doubtful = batch.filterRepeats()
+        if !doubtful.isEmpty {
             for id in try await parts.store.settled(among: Array(doubtful.keys)) {
-                for index in doubtful[id] ?? [] { batch.filter(at: index) }
+                if let index = doubtful[id] { batch.filter(at: index) }
             }
         }
-        parts.claimCheck?.apply(to: batch)
         batch.delay(after: Pipeline.unixMilliseconds())
         let count = batch.records.count
         metrics.read.increment(by: count)
