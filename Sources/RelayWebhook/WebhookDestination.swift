@@ -239,6 +239,7 @@ extension WebhookOptions {
             concurrency: concurrency, eventsPerRequest: eventsPerRequest, buffer: buffer,
             // Enough that workers never wait, and no more: a crash may repeat what was delivered out of so many.
             events: max(2048, 4 * concurrency * eventsPerRequest), ordersByKey: ordersByKey,
+            spool: spoolBytes.map { Int64($0) },
             retry: RetryPolicy(
                 first: retryFirst.milliseconds, most: retryMax.milliseconds, limit: retryFor.milliseconds))
     }

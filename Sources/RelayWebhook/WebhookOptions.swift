@@ -63,6 +63,9 @@ public struct WebhookOptions: Sendable {
     public var retryFirst: Duration = .seconds(1)
     public var retryMax: Duration = .seconds(3600)
     public var retryFor: Duration = .seconds(86_400)
+    /// Bytes of events that may be parked in a long outage to save the position in a source whose history passes; nil
+    /// for a source that keeps its events.
+    public var spoolBytes: Int?
     /// Bytes of events that may be held in memory.
     public var buffer = 16 << 20
     /// How long a stop or a pause waits for attempts under way.

@@ -198,8 +198,12 @@ import Testing
     @Test func whatIsNotBuiltForWebhooksEither() {
         let found = problems(with(["DESTINATION_PARTITIONS": "2"]))
         #expect(found.map(\.variable) == ["DESTINATION_PARTITIONS"])
-        let spool = problems(with(["SOURCE_KIND": "changes", "DESTINATION_SPOOL_BYTES": "2GiB"]))
-        #expect(spool.map(\.variable) == ["DESTINATION_SPOOL_BYTES"])
+    }
+
+    @Test func changesMayBeSpooled() throws {
+        let settings = try RelaySettings.load(
+            environment: with(["SOURCE_KIND": "changes", "DESTINATION_SPOOL_BYTES": "2GiB"]), configFile: nil)
+        #expect(settings.destinations.first?.webhook.spoolBytes == 2 << 30)
     }
 
     @Test(arguments: ["A: b\u{1}hunter2", "A: b\u{7F}hunter2", "A\u{0}: hunter2", "Ä: hunter2"])

@@ -64,7 +64,7 @@ import Testing
         let keys: Set = [
             "name", "destination", "role", "state", "why", "lagSeconds", "lagEvents", "oplogHeadroomSeconds",
             "lastError", "lastErrorAt", "epoch", "stream", "position", "breaker", "inFlight", "parked", "parkedKeys",
-            "oldestParkedSeconds", "deadLetters", "cleanupBlockedBy", "restarts", "historyGap",
+            "oldestParkedSeconds", "spooling", "deadLetters", "cleanupBlockedBy", "restarts", "historyGap",
             "eventsRead", "eventsDelivered",
             "eventsFiltered", "eventsDeadLettered",
         ]
@@ -77,12 +77,13 @@ import Testing
         #expect(pipelines[0]["cleanupBlockedBy"] as? [String] == ["billing is paused"])
         #expect(pipelines[0]["position"] as? Int == 1_000_000)
         #expect(pipelines[0]["breaker"] as? String == "open" && pipelines[0]["inFlight"] as? Int == 3)
+        #expect(pipelines[0]["spooling"] as? Bool == false)
         #expect(pipelines[0]["parked"] as? Int == 2 && pipelines[0]["parkedKeys"] as? Int == 1)
         #expect((pipelines[0]["oldestParkedSeconds"] as? Double ?? 0) > 1e6)
         #expect(pipelines[1]["role"] as? String == "standby")
         for key in [
             "why", "lagSeconds", "lagEvents", "oplogHeadroomSeconds", "lastError", "lastErrorAt", "epoch", "breaker",
-            "inFlight", "parked", "parkedKeys", "oldestParkedSeconds",
+            "inFlight", "parked", "parkedKeys", "oldestParkedSeconds", "spooling",
         ] {
             #expect(pipelines[1][key] is NSNull, "\(key) is explicit")
         }
@@ -96,6 +97,7 @@ import Testing
         }
         let document = try JSONSerialization.jsonObject(with: Data(status.json().text.utf8)) as? [String: Any]
         let pipeline = try #require((document?["pipelines"] as? [[String: Any]])?.first)
+        #expect(pipeline["spooling"] is NSNull)
         #expect(pipeline["breaker"] is NSNull && pipeline["oldestParkedSeconds"] is NSNull)
         #expect(pipeline["parked"] as? Int == 0)
     }

@@ -21,9 +21,6 @@ enum UnbuiltFeatures {
             if: destination.queue != .native, accepted: "`native`")
             + unbuilt(
                 review, Table.partitions.variable, destination, if: destination.partitions != 1, accepted: "1")
-            + unbuilt(
-                review, ConfigurationTable.Webhook.spoolBytes.variable, destination,
-                if: destination.kind == .webhook && review.settings.source.kind == .changes, accepted: "not to be set")
     }
 
     /// A problem where the variable was set and `isUnbuilt`.

@@ -21,6 +21,8 @@ public struct RelayError: Error, Sendable, CustomStringConvertible {
         public static let unsupported = Code("unsupported")
         /// The position is no longer in the oplog.
         public static let historyLost = Code("history-lost")
+        /// What may be parked to save the position in a source whose history passes is used up.
+        public static let spoolFull = Code("spool-full")
         /// The checkpoint belongs to another cluster, or to a later time than the server's.
         public static let identity = Code("identity")
         /// A change event is larger than the server can send.

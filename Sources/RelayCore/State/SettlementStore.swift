@@ -46,6 +46,8 @@ public struct Settlement: Sendable {
     public var keys: [EventKey: ParkedSchedule?] = [:]
     /// Parked events that are settled for good.
     public var unparked: [ParkedEvent.ID] = []
+    /// By how many bytes of fields what is parked grows, or shrinks.
+    public var parkedBytes: Int64 = 0
     /// Events to give up on.
     public var deadLetters: [NewDeadLetter] = []
     /// Dead letters that wait no longer, and what became of them.
@@ -144,13 +146,16 @@ public struct ParkedKey: Sendable {
 public struct ParkedTotals: Sendable, Equatable {
     public var keys: Int
     public var events: Int
+    /// Bytes of the events' fields, about.
+    public var bytes: Int64
     /// Since when the key that has been parked longest is, in Unix milliseconds.
     public var oldest: Int64?
 
     /// Totals.
-    public init(keys: Int = 0, events: Int = 0, oldest: Int64? = nil) {
+    public init(keys: Int = 0, events: Int = 0, bytes: Int64 = 0, oldest: Int64? = nil) {
         self.keys = keys
         self.events = events
+        self.bytes = bytes
         self.oldest = oldest
     }
 }

@@ -50,6 +50,8 @@ public struct PipelineSnapshot: Sendable {
     public var lagEvents: Int?
     /// Seconds of oplog behind the checkpoint before the position is lost; nil without the privilege to look.
     public var oplogHeadroomSeconds: Double?
+    /// The same as a share of what the oplog holds, from 0 to 1; 1 as long as the oplog has room and drops nothing.
+    public var oplogShare: Double?
     /// The last failure, and when, in Unix seconds.
     public var lastError: String?
     public var lastErrorAt: Double?
@@ -63,6 +65,8 @@ public struct PipelineSnapshot: Sendable {
     public var parked: Int = 0
     public var parkedKeys: Int = 0
     public var oldestParkedAt: Double?
+    /// Whether events are parked as they come, since the endpoint is away and the oplog runs short.
+    public var isSpooling = false
     /// The breaker's state; nil for destinations without one.
     public var breaker: BreakerState?
     /// Attempts under way.

@@ -25,9 +25,12 @@ public struct OplogWatch: Sendable {
                 status.update { snapshot in
                     guard let window, let settled = snapshot.settledTime else {
                         snapshot.oplogHeadroomSeconds = nil
+                        snapshot.oplogShare = nil
                         return
                     }
-                    snapshot.oplogHeadroomSeconds = max(0, Double(settled.seconds) - Double(window.oldest.seconds))
+                    let headroom = max(0, Double(settled.seconds) - Double(window.oldest.seconds))
+                    snapshot.oplogHeadroomSeconds = headroom
+                    snapshot.oplogShare = window.isFull ? min(1, headroom / max(1, window.seconds)) : 1
                 }
             }
             try? await Task.sleep(for: relay.hasReachedMongoDB ? Self.interval : .seconds(1))

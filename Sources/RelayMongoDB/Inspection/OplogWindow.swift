@@ -4,6 +4,8 @@ import RelayCore
 struct OplogWindow {
     var oldest: ClusterTime
     var newest: ClusterTime
+    /// Whether it drops its oldest entries for new ones; true where that cannot be seen.
+    var isFull: Bool
 
     /// Its length in seconds.
     var seconds: Double { Double(newest.seconds) - Double(oldest.seconds) }
@@ -20,9 +22,21 @@ struct OplogWindow {
         }
         do {
             guard let oldest = try await end(1), let newest = try await end(-1) else { return nil }
-            return OplogWindow(oldest: oldest, newest: newest)
+            return OplogWindow(oldest: oldest, newest: newest, isFull: await isFull(connection) ?? true)
         } catch let failure as MongoFailure where failure.isFromServer {
             return nil
         }
+    }
+
+    /// Nil without the privilege `collStats`.
+    private static func isFull(_ connection: MongoConnection) async -> Bool? {
+        let stats = try? await connection.run(
+            [
+                "aggregate": "oplog.rs", "pipeline": [["$collStats": ["storageStats": .document([:])]]],
+                "cursor": .document([:]), "maxTimeMS": 2000,
+            ], on: "local"
+        ).document[path: "cursor.firstBatch.0.storageStats"]?.document
+        guard let size = stats?["size"]?.int64, let most = stats?["maxSize"]?.int64 else { return nil }
+        return size >= most / 10 * 9
     }
 }

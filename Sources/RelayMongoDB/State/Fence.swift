@@ -32,7 +32,8 @@ struct Fence: Sendable {
     func command(_ changes: SettlementCommands.Changes = .init()) -> BSONDocument {
         var counters: [(String, BSONValue)] = [("revision", .int64(1))]
         for (name, change) in [
-            ("parkedKeys", changes.keys), ("parkedEvents", changes.events), ("largeEvents", changes.large),
+            ("parkedKeys", changes.keys), ("parkedEvents", changes.events), ("parkedBytes", changes.bytes),
+            ("largeEvents", changes.large),
         ] where change != 0 {
             counters.append((name, .int64(change)))
         }

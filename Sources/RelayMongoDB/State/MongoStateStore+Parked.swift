@@ -63,14 +63,18 @@ extension MongoStateStore {
         let oldest = try await read(queries.oldestKey(), doing: "counting what is parked") {
             try $0.value("since")?.date
         }
-        let counters = try await read(
-            [
-                "find": StateCollection.checkpoints.bson, "filter": ["_id": pipeline], "limit": 1, "singleBatch": true,
-                "projection": ["parkedKeys": 1, "parkedEvents": 1],
-            ], doing: "counting what is parked"
-        ) { (try $0.value("parkedKeys")?.int64 ?? 0, try $0.value("parkedEvents")?.int64 ?? 0) }.first
+        let counters =
+            try await read(
+                [
+                    "find": StateCollection.checkpoints.bson, "filter": ["_id": pipeline], "limit": 1,
+                    "singleBatch": true,
+                    "projection": ["parkedKeys": 1, "parkedEvents": 1, "parkedBytes": 1],
+                ], doing: "counting what is parked"
+            ) { document in
+                try ["parkedKeys", "parkedEvents", "parkedBytes"].map { max(0, try document.value($0)?.int64 ?? 0) }
+            }.first ?? [0, 0, 0]
         return ParkedTotals(
-            keys: Int(max(0, counters?.0 ?? 0)), events: Int(max(0, counters?.1 ?? 0)), oldest: oldest.first ?? nil)
+            keys: Int(counters[0]), events: Int(counters[1]), bytes: counters[2], oldest: oldest.first ?? nil)
     }
 
     public func settled(among ids: [String]) async throws -> Set<String> {

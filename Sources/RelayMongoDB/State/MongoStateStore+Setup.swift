@@ -16,7 +16,7 @@ extension MongoStateStore {
             if try connection.first(find, on: database) != nil { return }
             let fields: BSONDocument = [
                 "epoch": .int64(0), "revision": .int64(0), "position": .int64(0), "lastDeadLetter": .int64(0),
-                "parkedKeys": .int64(0), "parkedEvents": .int64(0), "largeEvents": .int64(0),
+                "parkedKeys": .int64(0), "parkedEvents": .int64(0), "parkedBytes": .int64(0), "largeEvents": .int64(0),
                 "stoppedMilliseconds": .int64(0), "registeredBy": .string(holder),
             ]
             try connection.write(

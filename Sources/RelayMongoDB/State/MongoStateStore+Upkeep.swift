@@ -93,11 +93,14 @@ extension MongoConnection {
             let time = snapshot[path: "cursor.atClusterTime"]?.timestamp
         else { return [:] }
         var drift: BSONDocument = [:]
-        for (field, collection) in [("parkedKeys", StateCollection.parkedKeys), ("parkedEvents", .parked)] {
+        let counts: [(String, StateCollection, BSONValue)] = [
+            ("parkedKeys", .parkedKeys, 1), ("parkedEvents", .parked, 1), ("parkedBytes", .parked, "$size"),
+        ]
+        for (field, collection, amount) in counts {
             let counted = try first(
                 [
                     "aggregate": collection.bson,
-                    "pipeline": [["$match": ["_id.p": name]], ["$count": "n"]],
+                    "pipeline": [["$match": ["_id.p": name]], ["$group": ["_id": nil, "n": ["$sum": amount]]]],
                     "cursor": .document([:]), "maxTimeMS": 45_000,
                     "readConcern": ["level": "snapshot", "atClusterTime": .timestamp(time)],
                 ], on: database, inSession: true)?["n"]?.int64

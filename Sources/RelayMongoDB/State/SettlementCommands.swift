@@ -8,6 +8,7 @@ struct SettlementCommands {
     struct Changes: Sendable {
         var keys: Int64 = 0
         var events: Int64 = 0
+        var bytes: Int64 = 0
         var large: Int64 = 0
     }
 
@@ -27,6 +28,7 @@ struct SettlementCommands {
     private let database: String
     /// Whether any parked event may have chunks.
     private let hasLarge: Bool
+    private let bytes: Int64
     private var steps: [Step] = []
 
     /// Whether a settlement changes nothing but the checkpoint's document.
@@ -55,6 +57,7 @@ struct SettlementCommands {
         self.pipeline = pipeline
         self.database = database
         hasLarge = writer.large > 0
+        bytes = settlement.parkedBytes
         var chunks = CommandBatch("insert", .chunks, list: "documents")
         func take(_ rest: [UInt8], of owner: BSONValue, in collection: StateCollection) throws -> BSONDocument {
             let set = EventChunks(pipeline: pipeline, bytes: rest.count)
@@ -183,7 +186,7 @@ struct SettlementCommands {
     /// Sends everything, in the session's transaction.
     /// - Throws: ``MongoFailure``.
     func send(on connection: isolated MongoConnection) throws -> Changes {
-        var changes = Changes()
+        var changes = Changes(bytes: bytes)
         for step in steps {
             switch step {
             case .park(let command, let large):

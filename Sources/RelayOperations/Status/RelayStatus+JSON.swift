@@ -59,6 +59,7 @@ extension PipelineSnapshot {
             ("parked", .optional(leading?.parked)),
             ("parkedKeys", .optional(leading?.parkedKeys)),
             ("oldestParkedSeconds", .optional(leading?.oldestParkedSeconds(at: now)?.toMilliseconds)),
+            ("spooling", leading?.webhook.map { .bool($0.isSpooling) } ?? .null),
             ("deadLetters", .integer(Int64(deadLetters))),
             (
                 "historyGap",

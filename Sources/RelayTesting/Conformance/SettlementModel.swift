@@ -13,6 +13,8 @@ package struct SettlementModel: Sendable {
     package var stored = StoredState(stream: 0, position: 0, revision: 0, checkpoint: nil, paused: nil)
     /// Parked events by identity.
     package var parked: [ParkedEvent.ID: ParkedEvent] = [:]
+    /// Bytes of parked events, as they were told.
+    package var parkedBytes: Int64 = 0
     /// Parked keys' schedules.
     package var keys: [EventKey: ParkedSchedule] = [:]
     /// Dead letters by id, which begins at 1.
@@ -32,6 +34,7 @@ package struct SettlementModel: Sendable {
             parked[event.id] = ParkedEvent(event.event.copied(), key: event.key, redelivery: event.redelivery)
         }
         for id in settlement.unparked { parked[id] = nil }
+        parkedBytes += settlement.parkedBytes
         for (key, schedule) in settlement.keys { keys[key] = schedule }
         for letter in settlement.deadLetters {
             lastLetter += 1
@@ -100,7 +103,8 @@ package struct SettlementModel: Sendable {
 
     /// See ``SettlementStore/parkedTotals()``.
     package var parkedTotals: ParkedTotals {
-        ParkedTotals(keys: keys.count, events: parked.count, oldest: keys.values.map(\.since).min())
+        ParkedTotals(
+            keys: keys.count, events: parked.count, bytes: max(0, parkedBytes), oldest: keys.values.map(\.since).min())
     }
 
     /// See ``StateStore/settled(among:)``.

@@ -33,6 +33,7 @@ package struct RelayReport: Decodable, Sendable {
         package var position: Int64?
         package var parked: Int?
         package var parkedKeys: Int?
+        package var spooling: Bool?
         package var oldestParkedSeconds: Double?
         package var breaker: String?
         package var inFlight: Int?

@@ -63,6 +63,9 @@ extension DeliveryMachine {
         case .cancelled:
             if assignment.isProbe { breaker.probeCancelled() }
         }
+        if change == .opened || (assignment.isProbe && (breaker.state == .open || breaker.state == .refusing)) {
+            hasSeenFailure = true
+        }
         if change == .opened { opened(now) }
         if change == .closed { closed(now) }
         if change != .none { report.breaker.append((breaker.state, breaker.reason)) }
@@ -99,8 +102,7 @@ extension DeliveryMachine {
     private mutating func delivered(_ key: EventKey, _ now: Moment) {
         let item = lines[key]!.head!
         if let id = item.parked {
-            pending.unparked.append(id)
-            totals.events -= 1
+            unpark(id, item.event)
         } else if let batch = item.batch {
             prefix.settle(batch)
         }
@@ -182,8 +184,7 @@ extension DeliveryMachine {
                 item.event, Poison(reason, message), attempts: line.attempts, status: result.status,
                 answer: result.answer, firstAttempt: line.firstAttempt, lastAttempt: line.lastAttempt))
         if let id = item.parked {
-            pending.unparked.append(id)
-            totals.events -= 1
+            unpark(id, item.event)
         } else if let batch = item.batch {
             settledWithPending[batch, default: 0] += 1
         }
@@ -222,6 +223,7 @@ extension DeliveryMachine {
 
     /// Looks at what time has changed. Called some fifty times a second while anything waits.
     mutating func review(now: Moment) {
+        if isRunning, isSpooling { spool(now: now) }
         guard isRunning, breaker.isClosed else { return }
         for key in waiting {
             switch lines[key]!.phase {

@@ -4,10 +4,26 @@ extension DeliveryMachine {
     /// Parks one event; it is settled as soon as that is written.
     mutating func park(_ item: DeliveryItem, _ key: EventKey) {
         let parked = ParkedEvent(item.event, key: key, redelivery: item.redelivery)
-        pending.parked.append(parked)
+        countParked(parked)
         if let batch = item.batch { settledWithPending[batch, default: 0] += 1 }
-        totals.events += 1
         report.parkedEvents += 1
+    }
+
+    /// An event that is to be stored as parked.
+    private mutating func countParked(_ event: ParkedEvent) {
+        pending.parked.append(event)
+        pending.parkedBytes += Int64(event.event.byteCount)
+        totals.events += 1
+        totals.bytes += Int64(event.event.byteCount)
+    }
+
+    /// A parked event is settled for good.
+    mutating func unpark(_ id: ParkedEvent.ID, _ event: EventReference) {
+        pending.unparked.append(id)
+        pending.parkedBytes -= Int64(event.byteCount)
+        totals.events -= 1
+        // What is stored may have been counted otherwise.
+        totals.bytes = totals.events == 0 ? 0 : max(0, totals.bytes - Int64(event.byteCount))
     }
 
     /// Parks every event of a line that was in memory only. While its first event is being tried it stays in memory.
@@ -81,12 +97,11 @@ extension DeliveryMachine {
         for letter in letters {
             let id = letter.event.bytes(\.id) ?? UnsafeRawBufferPointer(start: nil, count: 0)
             let key = EventKey(apart: "redelivery", id, letter.id)
-            pending.parked.append(ParkedEvent(letter.event, key: key, redelivery: redelivery))
+            countParked(ParkedEvent(letter.event, key: key, redelivery: redelivery))
             pending.keys[key] = .some(
                 ParkedSchedule(due: now.unix, attempts: 0, firstAttempt: nil, stoppedBefore: 0, since: now.unix))
             pending.resolved[letter.id] = .retried
             totals.keys += 1
-            totals.events += 1
         }
         parksOthers.pending = true
     }
@@ -123,9 +138,8 @@ extension DeliveryMachine {
                         due: due, attempts: 0, firstAttempt: nil, stoppedBefore: 0, since: max(due, now.unix))),
                 forKey: key) == nil
         guard isNew else { return }
-        pending.parked.append(ParkedEvent(event, key: key, redelivery: redelivery))
+        countParked(ParkedEvent(event, key: key, redelivery: redelivery))
         totals.keys += 1
-        totals.events += 1
         parksOthers.pending = true
     }
 
@@ -138,7 +152,8 @@ extension DeliveryMachine {
         case .any:
             let bytes = limits.buffer / 4 - loadedBytes
             return bytes <= 0 ? 0 : max(0, min(2 * limits.concurrency - parkedLines.count, 1 + bytes / Self.loadBytes))
-        case .probe: return lines.isEmpty ? 1 : 0
+        // While everything is parked as it comes, there are always lines: one that is read here has its turn all the same.
+        case .probe: return lines.isEmpty || (spools && readyParked.isEmpty && loadedBytes == 0) ? 1 : 0
         case .none: return 0
         }
     }

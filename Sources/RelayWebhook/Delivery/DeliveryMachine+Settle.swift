@@ -75,6 +75,6 @@ extension DeliveryMachine {
     var summary: DeliverySummary {
         DeliverySummary(
             totals: totals, breaker: breaker.state, reason: breaker.reason, inFlight: inFlight,
-            unsettled: prefix.unsettled)
+            unsettled: prefix.unsettled, spools: spools)
     }
 }

@@ -19,6 +19,8 @@ struct DeliveryMachine: Sendable {
         /// Events in memory at which nothing more is taken over.
         var events = 2048
         var ordersByKey = true
+        /// Bytes of parked events at which nothing more is spooled; nil where nothing is.
+        var spool: Int64?
         var retry = RetryPolicy(first: 1000, most: 3_600_000, limit: 86_400_000)
     }
 
@@ -93,6 +95,11 @@ struct DeliveryMachine: Sendable {
     /// Keys whose parked events could not be read though the store answers, and how often in a row.
     var unreadable: [EventKey: Int] = [:]
 
+    /// Whether everything is parked as it comes, so that the position in the source goes on through an outage.
+    var isSpooling = false
+    /// Whether the endpoint has failed since this began.
+    var hasSeenFailure = false
+
     // Time that does not count.
     var stoppedMilliseconds: Int64
     var openedAt: Int64?
@@ -129,7 +136,7 @@ struct DeliveryMachine: Sendable {
     var hasRoom: Bool {
         guard isRunning else { return false }
         if isFull { return false }
-        return breaker.isClosed || prefix.unsettled < 2 * limits.concurrency
+        return breaker.isClosed || spools || prefix.unsettled < 2 * limits.concurrency
     }
 
     var isFull: Bool { prefix.heldBytes >= limits.buffer || prefix.unsettled >= limits.events }

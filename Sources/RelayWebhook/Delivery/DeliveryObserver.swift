@@ -11,6 +11,8 @@ struct DeliverySummary: Sendable {
     var inFlight: Int
     /// Events in memory that are not settled.
     var unsettled: Int
+    /// Whether events are parked as they come, to save the position in the source.
+    var spools: Bool
 }
 
 /// Tells status, metrics and log of what a delivery does.
@@ -19,6 +21,7 @@ final class DeliveryObserver: Sendable {
     private let metrics: RelayMetrics
     private let webhook: WebhookMetrics
     private let logger: Logger
+    let destination: String
     private let lastComplaint = Mutex<ContinuousClock.Instant?>(nil)
 
     init(status: PipelineStatus, pipeline: String, destination: String, logger: Logger) {
@@ -27,6 +30,7 @@ final class DeliveryObserver: Sendable {
         webhook = WebhookMetrics(
             pipeline: pipeline, destination: destination, outcomes: AttemptResult.Outcome.allCases.map(\.rawValue))
         self.logger = logger
+        self.destination = destination
     }
 
     func attempted(_ result: AttemptResult, took: Duration) {
@@ -104,8 +108,13 @@ final class DeliveryObserver: Sendable {
             metadata: ["error.code": "\(error.code)", "error.message": "\(error.message)"])
     }
 
+    /// How much of the source's history is left ahead of the checkpoint, from 0 to 1; nil where that is not known.
+    var oplogShare: Double? { status.snapshot.oplogShare }
+
     func show(_ summary: DeliverySummary) {
+        if summary.spools != status.snapshot.isSpooling { spooling(summary) }
         status.update {
+            $0.isSpooling = summary.spools
             $0.parked = summary.totals.events
             $0.parkedKeys = summary.totals.keys
             $0.oldestParkedAt = summary.totals.oldest.map { Double($0) / 1000 }
@@ -118,7 +127,19 @@ final class DeliveryObserver: Sendable {
             }
             guard let reason = summary.reason else { return }
             $0.state = .catchingUp
-            $0.why = "the endpoint \(summary.breaker == .refusing ? "refuses everything" : "fails"): \(reason)"
+            $0.why =
+                "the endpoint \(summary.breaker == .refusing ? "refuses everything" : "fails"): \(reason)"
+                + (summary.spools ? "; the oplog runs short, so events are parked as they come" : "")
+        }
+    }
+
+    private func spooling(_ summary: DeliverySummary) {
+        if summary.spools {
+            logger.warning(
+                "the endpoint is still away and the oplog runs short: events are parked as they come",
+                metadata: ["parked.bytes": "\(summary.totals.bytes)"])
+        } else {
+            logger.notice("events are not parked as they come any more", metadata: ["breaker": "\(summary.breaker)"])
         }
     }
 }

@@ -9,6 +9,7 @@ import Synchronization
 final class DeliveryPass: Sendable {
     struct State {
         var machine: DeliveryMachine
+        var spool = SpoolRule()
         var stored: StoredState
         var idle: [CheckedContinuation<Assignment?, Never>] = []
         var isEnding = false
@@ -254,6 +255,7 @@ final class DeliveryPass: Sendable {
         while !state.withLock({ $0.isEnding }) {
             let (isBusy, reads, owes) = state.withLock { state in
                 let now = Moment.now
+                state.spoolIfNeeded(share: observer.oplogShare, now)
                 state.machine.review(now: now)
                 return (
                     state.machine.waitsForTime(now), state.machine.dueRoom(now: now) > 0,
@@ -261,6 +263,7 @@ final class DeliveryPass: Sendable {
                 )
             }
             dispatch()
+            if let error = state.withLock({ $0.machine.spoolError(of: observer.destination) }) { fail(error) }
             if owes { toWrite.raise() }
             if reads { toRead.raise() }
             if looks % 16 == 0 { observer.show(state.withLock { $0.machine.summary }) }

@@ -39,6 +39,8 @@ struct WebhookParts: DestinationParts {
         // Time is left for the last write and the lease.
         options.settleTime = max(.milliseconds(500), relay.shutdownTimeout - .seconds(3))
         options.buffer = Self.share(of: relay.bufferBytes / relay.destinations.count)
+        // Other sources keep their events until they are cleaned up.
+        if relay.source.kind == .changes { options.spoolBytes = webhook.spoolBytes }
         options.version = Version.current
         self.options = options
     }
