@@ -18,8 +18,9 @@ extension WebhookDestination {
         }()
         let events = batch.records.indices.filter { batch.records[$0].outcome == .event }
             .map { EventReference(batch, index: $0, position: position) }
+        let clock = store.clock
         let state = try await write(after: stored, under: grant) { machine in
-            machine.park(events, for: errand, now: .now)
+            machine.park(events, for: errand, now: clock.moment)
         }
         return Delivery(state: state, delivered: 0)
     }

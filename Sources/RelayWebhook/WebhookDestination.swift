@@ -54,7 +54,7 @@ public final class WebhookDestination: Destination {
         let (breaker, bucket, notBefore) = state.withLock { ($0.breaker, $0.bucket, $0.notBefore) }
         let machine = DeliveryMachine(
             limits: options.limits, after: stored, totals: totals, alreadySettled: settled, breaker: breaker.resumed,
-            bucket: bucket, notBefore: notBefore)
+            bucket: bucket, notBefore: notBefore, now: store.clock.moment)
         let pass = DeliveryPass(
             machine, after: stored, store: store, sender: sender, grant: grant, observer: observer)
         state.withLock { $0.pass = pass }
@@ -115,8 +115,9 @@ public final class WebhookDestination: Destination {
             let events = await redeliverable(found, &failures, decode)
             if events.isEmpty { continue }
             count += events.count
+            let clock = store.clock
             state = try await write(after: state, under: grant) { machine in
-                machine.redeliver(events, redelivery: "retry", now: .now)
+                machine.redeliver(events, redelivery: "retry", now: clock.moment)
             }
         }
         try await answer(request, count, "being delivered again", failures)
@@ -211,7 +212,8 @@ public final class WebhookDestination: Destination {
             return try pass.current()
         }
         var machine = DeliveryMachine(
-            limits: options.limits, after: stored, totals: ParkedTotals(), alreadySettled: [])
+            limits: options.limits, after: stored, totals: ParkedTotals(), alreadySettled: [],
+            now: store.clock.moment)
         change(&machine)
         if machine.pending.isEmpty { return stored }
         return try await store.settle(machine.pending, after: stored, under: grant)

@@ -68,7 +68,7 @@ final class PipelineWorker {
         try await parts.destination.begin(after: state, under: term.grant)
         term.pipeline.watch(queue)
         defer { term.pipeline.watch(nil) }
-        let alarm = DueAlarm.start(for: parts.destination, waking: queue)
+        let alarm = DueAlarm.start(for: parts.destination, by: parts.store.clock, waking: queue)
         defer { alarm.cancel() }
         let source = parts.source
         let reader = Task {
@@ -124,7 +124,7 @@ final class PipelineWorker {
     /// Delivers what is not part of the stream: delayed events whose time has come, and what requests ask for. True
     /// when the time of this worker is better spent on looking again.
     private func deliverApart() async throws -> Bool {
-        if let due = parts.destination.nextDue, due <= Pipeline.unixMilliseconds() {
+        if let due = parts.destination.nextDue, due <= parts.store.clock.now {
             let delivery = try await parts.destination.deliverDue(after: state, under: term.grant)
             note(apart: delivery)
             return true
@@ -151,7 +151,7 @@ final class PipelineWorker {
                 if let index = doubtful[id] { batch.filter(at: index) }
             }
         }
-        batch.delay(after: Pipeline.unixMilliseconds())
+        batch.delay(after: parts.store.clock.now)
         let count = batch.records.count
         metrics.read.increment(by: count)
         let filtered = batch.count(of: .filtered)

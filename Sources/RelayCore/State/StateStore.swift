@@ -2,6 +2,9 @@
 ///
 /// Every call is bounded in time and throws a retriable ``RelayError`` when the store cannot be reached.
 public protocol StateStore: Sendable {
+    /// The server's calendar. It is set with each ``takeOver(_:)`` and ``load(_:)``, and by ``maintain()``.
+    var clock: StoreClock { get }
+
     /// Makes sure that the tables are there (creating them if it may) and that the pipeline is registered.
     func prepare() async throws
 

@@ -7,7 +7,10 @@ extension MongoStateStore {
         for attempt in 1...20 {
             // Short at first, for an earlier writer's lock is what is expected; but a majority may take its time.
             let limit = min(500 * attempt, 5000)
-            if let taken = try await fence(grant, within: limit) { return try await taken.finish(self) }
+            if let taken = try await fence(grant, within: limit) {
+                try await readClock(control)
+                return try await taken.finish(self)
+            }
             logger.warning(
                 "an earlier writer still holds the checkpoint; ending its session", metadata: ["attempt": "\(attempt)"])
             if let session = try await writingSession() { try await end(session) }
@@ -17,6 +20,15 @@ extension MongoStateStore {
             "an earlier writer's open transaction holds the checkpoint of \(options.pipeline), and its session could "
                 + "not be ended. It ends by itself after transactionLifetimeLimitSeconds (a minute, unless changed)",
             isRetriable: true)
+    }
+
+    /// Asks the server for its calendar.
+    func readClock(_ connection: MongoConnection) async throws {
+        let asked = ContinuousClock.now
+        let time = try await call(connection, doing: "asking for the time", within: .seconds(10)) {
+            try $0.run(["hello": 1], on: "admin").document["localTime"]?.date
+        }
+        if let time { clock.set(time, asked: asked) }
     }
 
     public func load(_ grant: LeaseGrant) async throws -> StoredState { try await takeOver(grant) }

@@ -4,6 +4,7 @@ import RelayCore
 /// What keeps the state in order, beside everything else.
 extension MongoStateStore {
     public func maintain() async throws {
+        try await readClock(upkeep)
         try await dropOldRequests()
         let isDue = lastRecount.withLock { $0.map { $0.duration(to: .now) >= .seconds(3600) } ?? true }
         guard isDue, let grant = grant.withLock({ $0 }) else { return }

@@ -54,6 +54,7 @@ public final class MongoStateStore: SettlementStore {
     /// Counts and old requests: nothing waits for them.
     let upkeep: MongoConnection
     let grant = Mutex<LeaseGrant?>(nil)
+    public let clock = StoreClock()
     /// Nil when it is not known what is stored.
     let writer = Mutex<Writer?>(nil)
     /// Sessions that wrote before and may still have something under way.

@@ -1,4 +1,3 @@
-import Foundation
 import RelayCore
 
 /// Events that are not due yet lie in a table of their own, filled in their batch's transaction. When they are due, a
@@ -34,7 +33,7 @@ extension NativeQueue {
     }
 
     public func deliverDue(after state: StoredState, under grant: LeaseGrant) async throws -> Delivery {
-        let now = Int64(Date().timeIntervalSince1970 * 1000)
+        let now = clock.now
         let found = try await data.query(
             PGStatement(
                 "SELECT id FROM \(schema).delayed WHERE pipeline = $1 "

@@ -106,17 +106,19 @@ extension NativeQueue {
     public func load(_ grant: LeaseGrant) async throws -> StoredState { try await takeOver(grant) }
 
     private func fence(_ grant: LeaseGrant) async throws -> StoredState {
+        let asked = ContinuousClock.now
         let answers = try await data.pipeline(
             [
                 PGStatement("BEGIN"), PGStatement("SET LOCAL lock_timeout = '300ms'"),
                 PGStatement(
-                    "SELECT t.stream, t.\"position\", t.checkpoint, t.revision, p.paused, p.paused_reason "
+                    "SELECT t.stream, t.\"position\", t.checkpoint, t.revision, p.paused, p.paused_reason, \(Self.time) "
                         + "FROM \(schema).fence_takeover($1, $2, $3::bigint) t, \(schema).pipelines p "
                         + "WHERE p.pipeline = $1",
                     [.text(options.pipeline), .text(grant.owner), PGParameter(grant.epoch)]),
                 PGStatement("COMMIT"),
             ], within: .seconds(15))
         let row = answers[2]
+        setClock(row, asked: asked)
         guard let stream = row[0, "stream"].flatMap({ Int($0) }),
             let position = row[0, "position"].flatMap({ Int64($0) }),
             let revision = row[0, "revision"].flatMap({ Int64($0) })
@@ -134,8 +136,17 @@ extension NativeQueue {
         upkeep.wakeup.clear()
         _ = try await upkeep.query(
             PGStatement("SELECT count(*) FROM \(schema).make_partitions()"), within: .seconds(15))
+        let asked = ContinuousClock.now
+        setClock(try await upkeep.query(PGStatement("SELECT \(Self.time)"), within: .seconds(15)), asked: asked)
         // One partition a call, so that its lock ends with it.
         while try await dropPartition() {}
+    }
+
+    /// The server's calendar, in Unix milliseconds.
+    private static let time = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint AS server_time"
+
+    private func setClock(_ row: PGRows, asked: ContinuousClock.Instant) {
+        if let time = row[0, "server_time"].flatMap({ Int64($0) }) { clock.set(time, asked: asked) }
     }
 
     /// True when there may be another to drop.

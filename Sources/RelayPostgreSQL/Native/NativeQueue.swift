@@ -78,6 +78,7 @@ public final class NativeQueue: Destination, StateStore {
     let notifier: QueueNotifier
     /// When the next delayed event is due, in Unix milliseconds.
     let due = Mutex<Int64?>(nil)
+    public let clock = StoreClock()
 
     /// Batches of at least this many events go by `COPY`.
     static let copyThreshold = 500

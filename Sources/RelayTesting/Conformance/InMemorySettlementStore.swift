@@ -30,6 +30,7 @@ package final class InMemorySettlementStore: SettlementStore {
     }
 
     let state = Mutex(State())
+    package let clock = StoreClock()
     /// Whether a late write may still land after ``load(_:)``, as long as nothing was written since. PostgreSQL's may,
     /// MongoDB's may not: it belongs to another session.
     package let lateWritesOutliveLoads: Bool

@@ -32,13 +32,13 @@ extension DeliveryPass {
         }
         try await load(again)
         let (room, active) = state.withLock { state in
-            let room = state.machine.dueRoom(now: .now)
+            let room = state.machine.dueRoom(now: store.clock.moment)
             if room > 0 { state.machine.nextDue = .max }
             return (room, Array(state.machine.parkedLines))
         }
         guard room > 0 else { return }
         do {
-            let due = try await store.dueKeys(at: Moment.now.unix, limit: room, excluding: active)
+            let due = try await store.dueKeys(at: store.clock.now, limit: room, excluding: active)
             let claimed = state.withLock { $0.machine.claim(due) }
             try await load(claimed)
             var next: Int64 = 0
@@ -48,7 +48,7 @@ extension DeliveryPass {
             }
             state.withLock { $0.machine.nextDue = min($0.machine.nextDue, next) }
         } catch {
-            state.withLock { $0.machine.nextDue = Moment.now.unix + 500 }
+            state.withLock { $0.machine.nextDue = store.clock.now + 500 }
             throw error
         }
     }
@@ -62,18 +62,18 @@ extension DeliveryPass {
                 let since = state.withLock { $0.machine.written }
                 do {
                     let events = try await store.wholeEvents(of: key)
-                    state.withLock { $0.machine.loaded(key, events, since: since, now: .now) }
+                    state.withLock { $0.machine.loaded(key, events, since: since, now: store.clock.moment) }
                 } catch {
                     let error = RelayError.wrapping(error)
                     guard error.concernsOneDocument else { throw error }
                     observer.unreadable(error)
-                    state.withLock { $0.machine.postpone(key, now: .now) }
+                    state.withLock { $0.machine.postpone(key, now: store.clock.moment) }
                 }
                 left.removeFirst()
                 dispatch()
             }
         } catch {
-            state.withLock { state in for key in left { state.machine.unclaim(key, now: .now) } }
+            state.withLock { state in for key in left { state.machine.unclaim(key, now: store.clock.moment) } }
             throw error
         }
     }

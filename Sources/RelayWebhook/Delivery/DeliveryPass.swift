@@ -57,7 +57,7 @@ final class DeliveryPass: Sendable {
         batch.trim()
         let keys = try change { $0.beginLook(batch) }
         let parked = keys.isEmpty ? [] : try await look(for: keys)
-        try change { $0.admit(batch, parked: parked, now: .now) }
+        try change { $0.admit(batch, parked: parked, now: store.clock.moment) }
     }
 
     /// Those of `keys` that are parked, however long the store is away: what is under way need not be broken off for it.
@@ -140,7 +140,7 @@ final class DeliveryPass: Sendable {
         }
         state.withLock { state in
             guard state.failure == nil else { return }
-            let now = Moment.now
+            let now = store.clock.moment
             if state.machine.breaker.isClosed { state.machine.giveUpRefused(before: .max, now) }
             state.machine.parkGaps(now: now)
         }
@@ -201,7 +201,7 @@ final class DeliveryPass: Sendable {
             case wait
         }
         let next: Next = state.withLock { state in
-            let now = Moment.now
+            let now = store.clock.moment
             if let (assignment, result) = finished {
                 state.machine.finish(assignment, result, now: now)
             }
@@ -215,7 +215,7 @@ final class DeliveryPass: Sendable {
             return await withCheckedContinuation { continuation in
                 let ready: Assignment?? = state.withLock { state in
                     if state.isEnding { return .some(nil) }
-                    if let assignment = state.machine.choose(now: .now) { return assignment }
+                    if let assignment = state.machine.choose(now: store.clock.moment) { return assignment }
                     state.idle.append(continuation)
                     return nil
                 }
@@ -229,7 +229,7 @@ final class DeliveryPass: Sendable {
         let (started, writes, reads, hasRoom, report) = state.withLock { state in
             var started: [(CheckedContinuation<Assignment?, Never>, Assignment)] = []
             if !state.idle.isEmpty {
-                let now = Moment.now
+                let now = store.clock.moment
                 while let worker = state.idle.last, let assignment = state.machine.choose(now: now) {
                     state.idle.removeLast()
                     started.append((worker, assignment))
@@ -254,7 +254,7 @@ final class DeliveryPass: Sendable {
         var looks = 0
         while !state.withLock({ $0.isEnding }) {
             let (isBusy, reads, owes) = state.withLock { state in
-                let now = Moment.now
+                let now = store.clock.moment
                 state.spoolIfNeeded(share: observer.oplogShare, now)
                 state.machine.review(now: now)
                 return (
@@ -280,13 +280,13 @@ final class DeliveryPass: Sendable {
             await toWrite.wait()
             let (taken, stored, isUrgent) = state.withLock { state in
                 let isUrgent = state.machine.isUrgent
-                return (state.machine.takeSettlement(now: .now), state.stored, isUrgent)
+                return (state.machine.takeSettlement(now: store.clock.moment), state.stored, isUrgent)
             }
             guard let settlement = taken else { continue }
             guard let new = await store(settlement, after: stored, &backoff) else { return }
             state.withLock { state in
                 state.stored = new
-                state.machine.wrote(now: .now)
+                state.machine.wrote(now: store.clock.moment)
             }
             observer.stored(settlement)
             dispatch()

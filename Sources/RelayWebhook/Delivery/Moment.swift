@@ -1,4 +1,5 @@
 import Foundation
+import RelayCore
 
 /// One moment by two clocks, in milliseconds: one that never goes back, for what is waited for within the process, and
 /// the calendar's, for what is stored.
@@ -10,16 +11,25 @@ struct Moment: Sendable, Equatable {
 
     private static let origin = ContinuousClock.now
 
-    /// This moment.
+    /// Milliseconds of the clock that never goes back, now.
+    static var uptimeNow: Int64 {
+        let (seconds, attoseconds) = origin.duration(to: .now).components
+        return seconds * 1000 + attoseconds / 1_000_000_000_000_000
+    }
+
+    /// This moment, by this machine's calendar.
     static var now: Moment {
-        let elapsed = origin.duration(to: .now)
-        let (seconds, attoseconds) = elapsed.components
         var time = timespec()
         clock_gettime(CLOCK_REALTIME, &time)
         return Moment(
-            uptime: seconds * 1000 + attoseconds / 1_000_000_000_000_000,
+            uptime: uptimeNow,
             unix: Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000)
     }
+}
+
+extension StoreClock {
+    /// This moment, by the store's calendar.
+    var moment: Moment { Moment(uptime: Moment.uptimeNow, unix: now) }
 }
 
 extension Duration {
