@@ -8,7 +8,7 @@ import Synchronization
 /// `webhook-id`.
 public final class WebhookDestination: Destination {
     private let options: WebhookOptions
-    private let store: any SettlementStore
+    let store: any SettlementStore
     private let sender: any EventSender
     private let status: PipelineStatus
     private let observer: DeliveryObserver
