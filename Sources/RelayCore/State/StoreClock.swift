@@ -1,6 +1,3 @@
-#if canImport(Glibc)
-import Glibc
-#endif
 import Synchronization
 
 /// The calendar of a state store's server, carried on by this process's own clock that never goes back.
@@ -15,12 +12,11 @@ public final class StoreClock: Sendable {
     public init() {}
 
     /// Sets it to what the server answered.
-    /// - Parameters:
-    ///   - unix: the server's time, in Unix milliseconds.
-    ///   - asked: when it was asked; the answer is taken to be from the middle between then and now.
-    public func set(_ unix: Int64, asked: ContinuousClock.Instant) {
+    /// - Parameter unix: the server's time, in Unix milliseconds. It is taken to be that of the answer's arrival: the clock
+    ///   may be late by the answer's way, and is never ahead, so that nothing is due early.
+    public func set(_ unix: Int64) {
         let now = ContinuousClock.now
-        known.withLock { $0 = (unix, asked + asked.duration(to: now) / 2) }
+        known.withLock { $0 = (unix, now) }
     }
 
     /// The time in Unix milliseconds.

@@ -24,11 +24,10 @@ extension MongoStateStore {
 
     /// Asks the server for its calendar.
     func readClock(_ connection: MongoConnection) async throws {
-        let asked = ContinuousClock.now
         let time = try await call(connection, doing: "asking for the time", within: .seconds(10)) {
             try $0.run(["hello": 1], on: "admin").document["localTime"]?.date
         }
-        if let time { clock.set(time, asked: asked) }
+        if let time { clock.set(time) }
     }
 
     public func load(_ grant: LeaseGrant) async throws -> StoredState { try await takeOver(grant) }

@@ -106,7 +106,6 @@ extension NativeQueue {
     public func load(_ grant: LeaseGrant) async throws -> StoredState { try await takeOver(grant) }
 
     private func fence(_ grant: LeaseGrant) async throws -> StoredState {
-        let asked = ContinuousClock.now
         let answers = try await data.pipeline(
             [
                 PGStatement("BEGIN"), PGStatement("SET LOCAL lock_timeout = '300ms'"),
@@ -118,7 +117,7 @@ extension NativeQueue {
                 PGStatement("COMMIT"),
             ], within: .seconds(15))
         let row = answers[2]
-        setClock(row, asked: asked)
+        setClock(row)
         guard let stream = row[0, "stream"].flatMap({ Int($0) }),
             let position = row[0, "position"].flatMap({ Int64($0) }),
             let revision = row[0, "revision"].flatMap({ Int64($0) })
@@ -136,8 +135,7 @@ extension NativeQueue {
         upkeep.wakeup.clear()
         _ = try await upkeep.query(
             PGStatement("SELECT count(*) FROM \(schema).make_partitions()"), within: .seconds(15))
-        let asked = ContinuousClock.now
-        setClock(try await upkeep.query(PGStatement("SELECT \(Self.time)"), within: .seconds(15)), asked: asked)
+        setClock(try await upkeep.query(PGStatement("SELECT \(Self.time)"), within: .seconds(15)))
         // One partition a call, so that its lock ends with it.
         while try await dropPartition() {}
     }
@@ -145,8 +143,8 @@ extension NativeQueue {
     /// The server's calendar, in Unix milliseconds.
     private static let time = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint AS server_time"
 
-    private func setClock(_ row: PGRows, asked: ContinuousClock.Instant) {
-        if let time = row[0, "server_time"].flatMap({ Int64($0) }) { clock.set(time, asked: asked) }
+    private func setClock(_ row: PGRows) {
+        if let time = row[0, "server_time"].flatMap({ Int64($0) }) { clock.set(time) }
     }
 
     /// True when there may be another to drop.

@@ -5,6 +5,7 @@ import Synchronization
 /// One relay's connection to a ``ModelServer``: its destination and its store.
 final class ModelClient: Destination, StateStore {
     let server: ModelServer
+    let clock = StoreClock()
     private let grant = Mutex<LeaseGrant?>(nil)
     private let isBrokenOff = Mutex(false)
 
