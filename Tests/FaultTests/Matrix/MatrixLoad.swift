@@ -49,16 +49,35 @@ final class MatrixLoad: Sendable {
             let commands = (0..<(Int.random(in: 0..<5) == 0 ? 3 : 1)).flatMap { _ in
                 source.write(&documents[Int.random(in: 0..<documents.count)])
             }
-            if commands.count > 1 { try await connection.startTransaction() }
-            for command in commands {
-                let reply = try await connection.run(command, on: database, inSession: commands.count > 1).document
-                guard reply["n"]?.int == 1 else { throw TestingError("a write of \(source) met nothing") }
-            }
-            if commands.count > 1 { try await connection.commitTransaction() }
+            try await send(commands, on: connection)
             count += 1
             written.add(1, ordering: .relaxed)
             try await Task.sleep(for: .milliseconds(.random(in: 1...8)))
         }
         return documents
+    }
+
+    /// Several are a transaction, which is tried again when the relay's own clean-up was faster.
+    private func send(_ commands: [BSONDocument], on connection: MongoConnection) async throws {
+        let isTransaction = commands.count > 1
+        while true {
+            do {
+                if isTransaction { try await connection.startTransaction() }
+                for command in commands {
+                    let reply = try await connection.run(command, on: database, inSession: isTransaction).document
+                    guard reply["n"]?.int == 1 else {
+                        throw TestingError(
+                            "a write of \(source) met nothing: \(reply[path: "writeErrors.0.errmsg"] ?? nil)")
+                    }
+                }
+                if isTransaction { try await connection.commitTransaction() }
+                return
+            } catch let failure as MongoFailure
+                where isTransaction && failure.labels.contains("TransientTransactionError")
+            {
+                try? await connection.abortTransaction()
+                try await Task.sleep(for: .milliseconds(.random(in: 1...10)))
+            }
+        }
     }
 }

@@ -36,6 +36,33 @@ extension Faults {
             ].merging(source.settings) { $1 }
             let relays = try (0..<2).map { _ in try RelayProcess(folder: servers.folder, environment: variables) }
             for relay in relays { try await relay.start() }
+            do {
+                try await compare(source, load, servers, receiver, relays, name)
+            } catch {
+                // What a relay says for itself tells more than that something is missing.
+                for relay in relays {
+                    print(relay.logTail, (try? await relay.get("/status").body) ?? "no status")
+                }
+                throw error
+            }
+            for relay in relays { await relay.terminate() }
+        }
+
+        /// Kills the relays while the writers write, and compares what came with what was written.
+        private static func compare(
+            _ source: MatrixSource, _ load: MatrixLoad, _ servers: TestServers, _ receiver: WebhookReceiver,
+            _ relays: [RelayProcess], _ name: String
+        ) async throws {
+            // What changed before a pipeline's first start is none of its events.
+            try await waiting(for: "somebody to stream to each destination", within: .seconds(30)) {
+                var streaming: Set<String> = []
+                for relay in relays {
+                    for pipeline in try await relay.status().pipelines where pipeline.state == "streaming" {
+                        streaming.insert(pipeline.destination)
+                    }
+                }
+                return streaming == ["ledger", "billing"] ? true : nil
+            }
             let writing = Task { try await load.run(atLeast: isSoak ? 40_000 : 1200) }
             defer { writing.cancel() }
             let checker = QueueChecker(url: servers.postgres.url(database: name))
@@ -78,7 +105,6 @@ extension Faults {
             let report = receiver.check([])
             #expect(report.signatureFailures.count == 0 && report.malformed.count == 0, "\(report)")
             print("\(source): \(load.count) writes, \(total) events, \(report.repeats) repeated to the webhook")
-            for relay in relays { await relay.terminate() }
         }
     }
 }
