@@ -19,6 +19,8 @@ extension Faults {
                     try await load.progress()
                     try await Task.sleep(for: .milliseconds(Int.random(in: 0...600)))
                     let relay = relays[kill % 2]
+                    // Since its last start it has not ended by itself.
+                    #expect(relay.isRunning, "it ended with \(String(describing: relay.exitStatus)):\n\(relay.logTail)")
                     await relay.kill()
                     try await relay.start()
                 }
@@ -37,6 +39,7 @@ extension Faults {
                         }
                     } catch {
                         for relay in relays {
+                            print(relay.exitStatus.map { "ended with \($0)" } ?? "runs")
                             print(relay.logTail)
                             print((try? await relay.get("/status").body) ?? "no status")
                         }

@@ -3,11 +3,11 @@ import RelayMongoDB
 import Synchronization
 
 /// Makes ObjectIds as drivers do: seconds, five random bytes of the process, a counter.
-enum ObjectIDs {
+package enum ObjectIDs {
     private static let process = (0..<5).map { _ in UInt8.random(in: 0 ... .max) }
     private static let counter = Atomic<UInt32>(.random(in: 0...0xffff))
 
-    static func next() -> BSONObjectID {
+    package static func next() -> BSONObjectID {
         let seconds = UInt32(truncatingIfNeeded: Int(Date().timeIntervalSince1970))
         let count = counter.wrappingAdd(1, ordering: .relaxed).newValue
         let bytes =
