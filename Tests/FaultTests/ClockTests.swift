@@ -50,12 +50,14 @@ extension Faults {
                 #expect(parked ?? 0 > 0, "some keys were parked")
                 try await load.receiver.waitForAccepted(record.committed.count, within: .seconds(60))
                 let report = load.receiver.check(record.committed, aborted: record.aborted)
-                #expect(report.isComplete, "\(report)")
+                // Its timestamps are as wrong as its calendar, so that nothing is signed here.
+                let lost = (report.missing.count, report.unknown.count, report.orderViolations.count)
+                #expect(lost == (0, 0, 0), "\(report)")
                 let checker = QueueChecker(url: servers.postgres.url(database: queue))
                 try await checker.waitForRows(record.committed.count, within: .seconds(30))
                 let rows = try await checker.check(record.committed, aborted: record.aborted)
                 #expect(rows.isExact, "\(rows)")
-                #expect(try await load.letters(relay).isEmpty)
+                #expect(try await relay.status().pipelines.allSatisfy { $0.deadLetters == 0 })
                 await relay.terminate()
             }
         }
