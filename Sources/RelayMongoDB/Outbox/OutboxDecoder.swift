@@ -184,6 +184,9 @@ final class OutboxDecoder {
         else {
             throw Reject(.invalidField, "the field 'payloadRef' is not {collection, id, version?}")
         }
+        if let problem = PayloadReferences.problem(collection: collection, id: id) {
+            throw Reject(.invalidField, problem)
+        }
         let version = try document.value("version").flatMap { $0.isNull ? nil : BSONValue($0) }
         return PayloadReferences.Reference(collection: collection, id: BSONValue(id), version: version)
     }

@@ -47,9 +47,53 @@ final class PayloadReferences {
         while start < all.count {
             let end = min(all.count, start + sizer.batchSize)
             for (collection, part) in Dictionary(grouping: all[start..<end], by: \.reference.collection) {
-                try await complete(part, of: collection, in: batch)
+                try await find(part, of: collection, in: batch)
             }
             start = end
+        }
+    }
+
+    /// Why no document can be looked up so, as far as that can be told without the server; nil where one can.
+    static func problem(collection: String, id: BSONRawValue) -> String? {
+        if collection.utf8.contains(0) || collection.contains("$") || collection.hasPrefix("system.")
+            || collection.hasPrefix(".") || collection.utf8.count > 200
+        {
+            return "the field 'payloadRef.collection' is no collection that a payload can lie in"
+        }
+        var fields = id.document?.elements
+        let isOperator = ((try? fields?.next()) ?? nil)?.name.hasPrefix("$") == true
+        switch id.type {
+        case .array, .regex, .undefined: return "the field 'payloadRef.id' is of a type that no _id has"
+        case .document where isOperator:
+            return
+                "the field 'payloadRef.id' begins with an operator, as Extended JSON does; it has to be the _id itself"
+        default: return nil
+        }
+    }
+
+    /// What the server answers to a question that it will never like, however often it is asked: BadValue,
+    /// FailedToParse, Unauthorized, TypeMismatch, InvalidNamespace, CommandNotSupportedOnView,
+    /// OptionNotSupportedOnView, InvalidViewDefinition, InvalidPipelineOperator.
+    private static let refusals: Set<Int> = [2, 9, 13, 14, 73, 166, 167, 182, 168]
+
+    /// Looks for documents of one collection. Where the server refuses, the one is found that it refuses: a bad
+    /// reference must not hold up what is around it.
+    private func find(_ part: [Owed], of collection: String, in batch: EventBatch) async throws {
+        do {
+            try await complete(part, of: collection, in: batch)
+        } catch let failure as MongoFailure where failure.isFromServer && Self.refusals.contains(failure.code) {
+            guard part.count > 1 else {
+                let sentence =
+                    failure.code == MongoFailure.unauthorized
+                    ? "the relay's user may not read \(collection), which payloadRef names: grant it `find` there, "
+                        + "then retry this dead letter"
+                    : "MongoDB refuses to look up what payloadRef names in \(collection) (error \(failure.code))"
+                for owed in part { reject(owed, .invalidField, sentence, in: batch) }
+                return
+            }
+            let middle = part.count / 2
+            try await find(Array(part[..<middle]), of: collection, in: batch)
+            try await find(Array(part[middle...]), of: collection, in: batch)
         }
     }
 

@@ -51,6 +51,35 @@ extension Integration.Sources {
             #expect(try await rig.events().last?.payload == "{\"_id\":5000,\"version\":1}")
         }
 
+        @Test(
+            "a reference that the server refuses is a dead letter, and what is around it goes on",
+            .timeLimit(.minutes(10)))
+        func refused() async throws {
+            let rig = try await Rig()
+            try await rig.insert([["_id": 1, "n": 1]], into: "orders")
+            try await rig.run([
+                "create": "broken", "viewOn": "orders", "pipeline": [["$project": ["a": ["$divide": [1, 0]]]]],
+            ])
+            let relay = try await rig.streamingRelay()
+            func event(_ id: Int, _ reference: BSONDocument) -> BSONDocument {
+                ["_id": .integer(id), "aggregateid": "k", "type": "T", "payloadRef": .document(reference)]
+            }
+            let text = String(repeating: "c", count: 300)
+            try await rig.insert([
+                event(1, ["collection": "orders", "id": 1]),
+                event(2, ["collection": "orders", "id": ["$oid": "507f1f77bcf86cd799439011"]]),
+                event(3, ["collection": "a$b", "id": 1]), event(4, ["collection": .string(text), "id": 1]),
+                event(5, ["collection": "system.views", "id": 1]), event(6, ["collection": "orders", "id": [1, 2]]),
+                event(7, ["collection": "broken", "id": 1]), event(8, ["collection": "orders", "id": 1]),
+            ])
+            try await rig.waitForDeadLetters(6)
+            try await rig.waitForRows(2)
+            #expect(try await rig.events().map(\.id) == ["1", "8"])
+            let letters = try await rig.deadLetters()
+            #expect(letters.map(\.eventID) == ["2", "3", "4", "5", "6", "7"], "\(letters)")
+            await relay.terminate()
+        }
+
         @Test("reads that fail lose and double nothing", .timeLimit(.minutes(10)))
         func failingReads() async throws {
             try await TestServers.with { servers in
