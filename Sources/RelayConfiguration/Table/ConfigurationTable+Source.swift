@@ -78,7 +78,7 @@ extension ConfigurationTable {
             "SOURCE_FIELD_TRACEPARENT", .optionalPath, default: "traceparent", in: .documents,
             "Its W3C trace context.")
         static let sequence = Setting(
-            "SOURCE_FIELD_SEQUENCE", .path, none: "none", in: .documents,
+            "SOURCE_FIELD_SEQUENCE", .path, none: "none", in: .outbox,
             "A number that grows with each event of a key (the aggregate's version): makes the order of a backlog, "
                 + "which no change stream can tell any more, exact.")
 

@@ -12,6 +12,7 @@ final class EmbeddedMaker: EventMaker {
     private let history: EmbeddedHistory
     private let growth: GrowthWarning
     private var owed: [Owed] = []
+    private var lengths = ArrayLengths()
     /// Changes up to this time may have been seen already: a document was read as it was then, not as it was when the
     /// change that was looked into was made.
     private var doubtfulUntil: ClusterTime?
@@ -66,15 +67,19 @@ final class EmbeddedMaker: EventMaker {
             guard let document else { return owe(owner, change, nil, batch) }
             guard let array = try? document.value(atPath: path)?.array else { return }
             growth.note(document, array, in: collection)
+            lengths.note(array, of: Self.key(owner))
             take(array, of: owner, change, into: batch)
         case .replace:
+            lengths.forget(Self.key(owner))
             guard let document else { return owe(owner, change, nil, batch) }
             guard let array = try? document.value(atPath: path)?.array, !array.isEmpty else { return }
             growth.note(document, array, in: collection)
             owe(owner, change, array, batch)
         case .update:
             guard let description = field(.updateDescription)?.document else { return owe(owner, change, nil, batch) }
-            switch try EmbeddedUpdate(description, path: path) {
+            let update = try EmbeddedUpdate(description, path: path)
+            let isAppended = lengths.follow(update, of: Self.key(owner), touched: try touches(description))
+            switch update {
             case .nothing: return
             case .replaced(let array): owe(owner, change, array.array, batch)
             case .unclear: owe(owner, change, nil, batch)
@@ -83,10 +88,31 @@ final class EmbeddedMaker: EventMaker {
                 if recent!.unclear.contains(Self.key(owner)) { return }
                 for element in elements {
                     growth.note(place: element.index, in: collection)
-                    take(element.value, of: owner, change, into: batch)
+                    take(element.value, of: owner, change, mayRepeat: !isAppended && isAlone, into: batch)
                 }
             }
         }
+    }
+
+    /// Whether ids of elements belong to one collection only, so that the state store can be asked by them.
+    private var isAlone: Bool { shape.collection != nil }
+
+    /// Whether an update says anything of the array, or of what is around it.
+    private func touches(_ description: BSONView) throws -> Bool {
+        for list in ["updatedFields", "removedFields", "truncatedArrays"] {
+            guard let value = try description.value(list), var elements = (value.document ?? value.array)?.elements
+            else { continue }
+            while let element = try elements.next() {
+                let name: String
+                switch list {
+                case "updatedFields": name = element.name
+                case "removedFields": name = element.value.string ?? ""
+                default: name = try element.value.document?.value("field")?.string ?? ""
+                }
+                if name == path || name.hasPrefix(path + ".") || path.hasPrefix(name + ".") { return true }
+            }
+        }
+        return false
     }
 
     func take(
@@ -151,9 +177,10 @@ final class EmbeddedMaker: EventMaker {
     }
 
     private func take(
-        _ element: BSONRawValue, of owner: OutboxDecoder.Owner, _ change: ChangeEvent, into batch: EventBatch
+        _ element: BSONRawValue, of owner: OutboxDecoder.Owner, _ change: ChangeEvent, mayRepeat: Bool = false,
+        into batch: EventBatch
     ) {
-        let isDoubtful = doubtfulUntil.map { change.clusterTime <= $0 } ?? false
+        let isDoubtful = mayRepeat || doubtfulUntil.map { change.clusterTime <= $0 } ?? false
         recent!.elements.insert(Self.key(owner, element, idPath: mapping.id))
         decode(
             element, of: owner, change.committedAt, fallbackTime: change.committedAt, mayRepeat: isDoubtful, into: batch
