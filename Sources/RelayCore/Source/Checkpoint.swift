@@ -48,9 +48,14 @@ public struct BacklogPosition: Sendable, Equatable, Codable {
     public struct Rescan: Sendable, Equatable, Codable {
         /// Documents older than this, in Unix milliseconds, were settled; nil takes all.
         public var since: Int64?
+        /// Whether documents that were marked as settled are left out; nil is no.
+        public var leavesOutMarked: Bool?
 
         /// A rescan of what is not older than `since`.
-        public init(since: Int64?) { self.since = since }
+        public init(since: Int64?, leavesOutMarked: Bool = false) {
+            self.since = since
+            self.leavesOutMarked = leavesOutMarked ? true : nil
+        }
     }
 
     /// A backlog at `snapshot` of which nothing was read.

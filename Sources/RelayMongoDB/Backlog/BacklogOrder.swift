@@ -1,3 +1,5 @@
+import RelayCore
+
 /// The order a backlog is read in, as the commands that read it need it.
 struct BacklogOrder {
     /// The field with a number that grows with each event of a key; nil for the order of `_id`.
@@ -6,24 +8,26 @@ struct BacklogOrder {
     init(sequence: String?) { self.sequence = sequence }
 
     /// A `find` of everything at or behind `cursor` in this order.
-    /// - Parameter since: documents whose ObjectId tells an earlier time, in Unix milliseconds, are left out. What has
-    ///   another `_id` cannot tell its age.
-    func find(in collection: String, behind cursor: String?, from since: Int64? = nil) -> BSONDocument {
-        let age: BSONValue? = since.map { since in
+    /// - Parameter rescan: what is left out when reading again: documents whose ObjectId tells an earlier time (what has
+    ///   another `_id` cannot tell its age), and those that are marked as settled.
+    func find(in collection: String, behind cursor: String?, of rescan: BacklogPosition.Rescan? = nil) -> BSONDocument {
+        var wanted: [BSONValue] = []
+        if let since = rescan?.since {
             let oldest = BSONObjectID(earliestAt: since)
-            return ["$or": [["_id": ["$gte": .objectID(oldest)]], ["_id": ["$not": ["$type": "objectId"]]]]]
+            wanted.append(["$or": [["_id": ["$gte": .objectID(oldest)]], ["_id": ["$not": ["$type": "objectId"]]]]])
         }
+        if rescan?.leavesOutMarked == true { wanted.append(["settledAt": ["$not": ["$type": "date"]]]) }
         var command: BSONDocument = ["find": .string(collection)]
         let bound = cursor.flatMap(Self.document)
         guard let sequence else {
             command = command.appending("sort", ["_id": 1]).appending("hint", ["_id": 1])
             // `min` follows the index over all BSON types; `$gt` would stay within the cursor's own type.
             if let id = bound?["_id"] { command = command.appending("min", ["_id": id]) }
-            if let age { command = command.appending("filter", age) }
+            if !wanted.isEmpty { command = command.appending("filter", ["$and": .array(wanted)]) }
             return command
         }
         let behind = bound.map { ["$expr": ["$not": [expression($0, document: "$")]]] as BSONValue }
-        let conditions = [behind, age].compactMap { $0 }
+        let conditions = [behind].compactMap { $0 } + wanted
         if !conditions.isEmpty { command = command.appending("filter", ["$and": .array(conditions)]) }
         return command.appending("sort", .document(BSONDocument([(sequence, .int32(1)), ("_id", .int32(1))])))
             .appending("allowDiskUse", true)

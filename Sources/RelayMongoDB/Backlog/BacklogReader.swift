@@ -95,7 +95,7 @@ final class BacklogReader {
         _ collection: String, at snapshot: ClusterTime, _ checkpoint: inout Checkpoint, progressed: () -> Void
     ) async throws {
         var last = checkpoint.backlog?.cursor
-        var command = order.find(in: collection, behind: last, from: checkpoint.backlog?.rescan?.since)
+        var command = order.find(in: collection, behind: last, of: checkpoint.backlog?.rescan)
         command = command.appending("readConcern", ["level": "snapshot", "atClusterTime": snapshot.bson])
         reading.source.status.progress.beat(progressName, longestWait: .seconds(3600))
         var reply = try await run(command.appending("batchSize", .integer(sizer.batchSize)))

@@ -16,6 +16,9 @@ final class StreamReader {
     private var resumesByTime = false
     /// Events up to this token are settled already: set when a stream had to be reopened by cluster time.
     private var skipThrough: String?
+    /// The newest of them that was seen since the stream was opened by cluster time: where it is opened when it has to be
+    /// again, or a change among them that is too large would be met for ever. Never stored: it lies before the checkpoint.
+    private var skipped: String?
     private var pace = Pace.ordinary
     private var singles = 0
     private static let mostSingles = 5000
@@ -70,6 +73,7 @@ final class StreamReader {
                         "error.code": "\(failure.code)", "cluster.time": "\(checkpoint.clusterTime?.description ?? "")",
                     ])
                 skipThrough = checkpoint.token
+                skipped = nil
                 resumesByTime = true
             } catch let failure as MongoFailure
                 where failure.code == MongoFailure.objectTooLarge && pace != .truncated
@@ -85,6 +89,7 @@ final class StreamReader {
 
     private var start: StreamCursor.Start {
         // Nothing of a collection follows its end at the same time.
+        if resumesByTime, let skipped { return .after(token: skipped) }
         if resumesByTime, let time = checkpoint.clusterTime { return .at(checkpoint.invalidated ? time.next : time) }
         if let token = checkpoint.token {
             return checkpoint.invalidated ? .afterInvalidate(token: token) : .after(token: token)
@@ -225,7 +230,10 @@ final class StreamReader {
         let clusterTime = ClusterTime(time)
         if let limit = catchUp?.limit, clusterTime > limit { return true }
         if let skip = skipThrough {
-            if token <= skip { return nil }
+            if token <= skip {
+                skipped = token
+                return nil
+            }
             skipThrough = nil
         }
         resumesByTime = false

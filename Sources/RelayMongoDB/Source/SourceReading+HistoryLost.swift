@@ -20,7 +20,9 @@ extension SourceReading {
                     + "\(LostHistory.text(gap.from)) to \(LostHistory.text(gap.to)) cannot be read from the stream any "
                     + "more. " + options.historyLostAdvice)
         }
-        try await lost.record(gap, of: options.pipeline, policy: options.onHistoryLost)
+        var recorded = gap
+        if options.onHistoryLost == .skip, position.backlog != nil { recorded.to = gap.now }
+        try await lost.record(recorded, of: options.pipeline, policy: options.onHistoryLost)
         let next = Self.position(behind: gap, position, options)
         let batch = try await queue.checkOut(behind: next)
         submit(batch, at: next, sourceTime: nil, isLevel: false)
@@ -35,7 +37,12 @@ extension SourceReading {
         next.options = options.fingerprint
         if options.onHistoryLost == .skip {
             next.clusterTime = gap.to
-            next.backlog = nil
+            // What was there at the first start can still be read, from where the scan has come to: only changes are lost.
+            if position.backlog != nil {
+                next.clusterTime = gap.now
+                next.backlog?.snapshot = gap.now
+                next.backlog?.catchingUpTo = nil
+            }
             return next
         }
         // Where settled documents are removed or marked, all others are owed. A backlog was not read to its end. And an
@@ -44,7 +51,10 @@ extension SourceReading {
         next.clusterTime = gap.now
         next.backlog = BacklogPosition(snapshot: gap.now)
         next.backlog?.rescan = .init(
-            since: all ? nil : Int64(gap.from.seconds) * 1000 - Int64(options.rescanSlack / .milliseconds(1)))
+            since: all ? nil : Int64(gap.from.seconds) * 1000 - Int64(options.rescanSlack / .milliseconds(1)),
+            // A mark says that every pipeline has settled the event, this one too once its backlog was read: what the
+            // queue has dropped since, or a webhook has taken, is not looked up anywhere else.
+            leavesOutMarked: options.isCleanedUp && options.kind == .outbox && position.backlog == nil)
         return next
     }
 }

@@ -99,7 +99,13 @@ final class SourceReading {
             "the source's options changed since the checkpoint; reading with the new ones from its cluster time on",
             metadata: ["changes": "\(changes.joined(separator: ", "))"])
         guard position.backlog != nil else { return }
-        // Another collection's backlog begins at its beginning; behind it the stream is opened as ever.
+        if names.allSatisfy({ $0 == "images" || position.options[$0] == options[$0] }) {
+            // The same documents in the same order: the scan goes on where it was.
+            noteOptions(in: &position)
+            return
+        }
+        // Other collections: the scan begins again, and what it brings may have been delivered before.
+        if position.backlog?.rescan == nil { position.backlog?.rescan = .init(since: nil) }
         position.backlog?.cursor = nil
         position.backlog?.collection = nil
         position.backlog?.catchingUpTo = nil

@@ -62,6 +62,27 @@ extension Integration.Sources {
             }
         }
 
+        @Test("what is marked as settled is not read again, whatever became of its rows", .timeLimit(.minutes(10)))
+        func marked() async throws {
+            try await Self.small { servers in
+                let rig = try await Rig(on: servers)
+                let relay = try await rig.streamingRelay(["SOURCE_CLEANUP": "mark"])
+                try await rig.insert((0..<50).map { outboxDocument(.integer($0), payload: ["n": .integer($0)]) })
+                try await waiting(for: "marks", within: .seconds(60)) {
+                    try await rig.find(sort: ["_id": 1]).allSatisfy { $0["settledAt"]?.date != nil } ? true : nil
+                }
+                await relay.terminate()
+                // As when the queue's retention has passed.
+                try await rig.sql("DELETE FROM outbox_relay.events")
+                try await rig.insert((50..<60).map { outboxDocument(.integer($0), payload: ["n": .integer($0)]) })
+                try await Self.rollOver(rig)
+                try await relay.start()
+                try await rig.waitForRows(10, within: .seconds(60))
+                #expect(Set(try await rig.events().map(\.id)) == Set((50..<60).map { "\($0)" }))
+                await relay.terminate()
+            }
+        }
+
         @Test("changes halt at a gap and name it, and skip it when they are told to", .timeLimit(.minutes(10)))
         func haltAndSkip() async throws {
             try await Self.small { servers in
