@@ -2,7 +2,7 @@ import RelayCore
 
 /// What is delivered outside of the stream's order is parked, each event by itself and due at once.
 extension WebhookDestination {
-    /// Keys parked at which a request waits.
+    /// Events parked by requests at which the next waits.
     private static let parkedAtMost = 10_000
 
     public func deliver(
@@ -25,5 +25,5 @@ extension WebhookDestination {
         return Delivery(state: state, delivered: 0)
     }
 
-    public func hasRoomForErrands(in state: StoredState) async throws -> Bool { parkedKeys < Self.parkedAtMost }
+    public func hasRoomForErrands(in state: StoredState) async throws -> Bool { parkedByErrands < Self.parkedAtMost }
 }

@@ -93,8 +93,8 @@ public final class WebhookDestination: Destination {
         state.withLock { ($0.breaker, $0.bucket, $0.notBefore) = (breaker, bucket, notBefore) }
     }
 
-    /// How many keys are parked, as far as this relay knows.
-    var parkedKeys: Int { state.withLock { $0.pass }?.parkedKeys ?? 0 }
+    /// How many events requests have parked that are still there, as far as this relay knows.
+    var parkedByErrands: Int { state.withLock { $0.pass }?.parkedByErrands ?? 0 }
 
     public var hasUnsettled: Bool { state.withLock { $0.pass }?.hasUnsettled ?? false }
 

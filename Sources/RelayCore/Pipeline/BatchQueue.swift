@@ -96,6 +96,9 @@ public final class BatchQueue: Sendable {
         consumer?.resume()
     }
 
+    /// Whether ``take()`` would find a batch now.
+    var hasBatch: Bool { state.withLock { !$0.full.isEmpty || $0.open != nil } }
+
     /// The next batch. Waits until there is one, or somebody wakes the consumer, or the source has ended.
     /// Calling it says that the batch taken before is settled.
     public func take() async throws -> Item {

@@ -122,5 +122,7 @@ final class ErrandRunner {
         try await term.parts.store.answer(request, answer)
         reader = nil
         waiting.removeFirst()
+        // There may be a long row of them, of which few are fetched at once.
+        if waiting.isEmpty { term.fetchSoon() }
     }
 }

@@ -12,6 +12,7 @@ final class LeaseTerm: Sendable {
     private let clock: Mutex<LeaseClock>
     private let requests = Mutex<[RelayRequest]>([])
     private let taken = Mutex<Set<Int64>>([])
+    private let isFetching = Mutex(false)
 
     var parts: Pipeline.Parts { pipeline.parts }
 
@@ -120,7 +121,24 @@ final class LeaseTerm: Sendable {
         pipeline.status.update { $0.deadLetters = waiting }
     }
 
+    /// Fetches requests now, and wakes the worker for them: while there is a row of them, it need not wait for the next
+    /// renewal of the lease.
+    func fetchSoon() {
+        Task {
+            try? await fetchRequests()
+            pipeline.wakeWorker()
+        }
+    }
+
     private func fetchRequests() async throws {
+        // One at a time: an older answer behind a newer one would bring back what was carried out in between.
+        guard
+            isFetching.withLock({ isFetching in
+                defer { isFetching = true }
+                return !isFetching
+            })
+        else { return }
+        defer { isFetching.withLock { $0 = false } }
         let found = try await parts.store.pendingRequests()
         let new = taken.withLock { taken in
             let new = found.filter { !taken.contains($0.id) }

@@ -111,7 +111,7 @@ final class PipelineWorker {
             try await carryOutRequests(isDelivering: true)
             // Who was told "paused" must not see another event arrive.
             if state.paused != nil { return }
-            if try await deliverApart() { continue }
+            if try await deliverApart(queue) { continue }
             guard try await parts.destination.awaitRoom() else { continue }
             switch try await queue.take() {
             case .woken: continue
@@ -123,7 +123,7 @@ final class PipelineWorker {
 
     /// Delivers what is not part of the stream: delayed events whose time has come, and what requests ask for. True
     /// when the time of this worker is better spent on looking again.
-    private func deliverApart() async throws -> Bool {
+    private func deliverApart(_ queue: BatchQueue) async throws -> Bool {
         if let due = parts.destination.nextDue, due <= parts.store.clock.now {
             let delivery = try await parts.destination.deliverDue(after: state, under: term.grant)
             note(apart: delivery)
@@ -131,7 +131,8 @@ final class PipelineWorker {
         }
         guard !errands.isIdle, let delivery = try await errands.step(after: state) else { return false }
         note(apart: delivery)
-        return false
+        // A batch of the stream in between, if there is one; else the next at once.
+        return !errands.isIdle && !queue.hasBatch
     }
 
     private func note(apart delivery: Delivery) {

@@ -6,9 +6,11 @@ extension MongoStateStore {
         guard let grant = grant.withLock({ $0 }) else { return [] }
         let (database, queries) = (database, queries)
         return try await call(control, doing: "looking for requests", within: .seconds(5)) { connection in
-            let open = try connection.all(queries.openRequests(limit: 10).appending("maxTimeMS", 4000), on: database) {
-                try $0.value("_id")?.integral
-            }.compactMap { $0 }
+            var open: [Int64] = []
+            for delivering in [false, true] {
+                let query = queries.openRequests(limit: 10, delivering: delivering).appending("maxTimeMS", 4000)
+                open += try connection.all(query, on: database) { try $0.value("_id")?.integral }.compactMap { $0 }
+            }
             // Nothing is written while nobody asks for anything.
             if open.isEmpty { return [] }
             return try connection.take(open, epoch: grant.epoch, on: database)

@@ -102,11 +102,15 @@ package struct StateQueries: Sendable {
         ]
     }
 
-    /// Requests that were not carried out yet, oldest first.
-    package func openRequests(limit: Int) -> BSONDocument {
-        [
+    /// Requests that were not carried out yet, oldest first: those that deliver events, or all others. Each kind has a
+    /// window of its own, so that a long row of the former does not hide a `resume`.
+    package func openRequests(limit: Int, delivering: Bool) -> BSONDocument {
+        let kinds: BSONValue = ["replay", "publish"]
+        return [
             "find": StateCollection.requests.bson,
-            "filter": ["p": name, "state": ["$in": ["pending", "running"]]],
+            "filter": [
+                "p": name, "state": ["$in": ["pending", "running"]], "kind": [delivering ? "$in" : "$nin": kinds],
+            ],
             "sort": ["createdAt": 1], "limit": .integer(limit), "batchSize": .integer(limit),
         ]
     }

@@ -15,7 +15,7 @@ public struct Migration: Sendable {
 /// on a function costs on every call.
 public enum NativeSchema {
     /// The version that this build writes and reads.
-    public static let currentVersion = 2
+    public static let currentVersion = 3
 
     /// Every step with the placeholders still in it, oldest first. A released step never changes: a later one replaces what it made.
     static let steps = [
@@ -27,6 +27,7 @@ public enum NativeSchema {
                 deadLetterFunctions, maintenanceFunctions, retentionFunctions,
             ].joined(separator: "\n")),
         Migration(version: 2, name: "delayed events, replays and compensation", sql: errands),
+        Migration(version: 3, name: "the order of requests", sql: requestOrder),
     ]
 
     /// Every step with its SQL, oldest first.

@@ -119,9 +119,9 @@ extension DeliveryMachine {
     mutating func park(_ events: [EventReference], for errand: Errand, now: Moment) {
         for event in events {
             let id = event.bytes(\.id) ?? UnsafeRawBufferPointer(start: nil, count: 0)
-            parkApart(
-                event, key: EventKey(apart: "errand", id, errand.request.id), redelivery: errand.redelivery,
-                due: now.unix, now)
+            let key = EventKey(apart: "errand", id, errand.request.id)
+            errandKeys.insert(key)
+            parkApart(event, key: key, redelivery: errand.redelivery, due: now.unix, now)
         }
         pending.progress[errand.request.id] = errand.progress(delivered: events.count, unusable: 0).text
     }
@@ -204,6 +204,7 @@ extension DeliveryMachine {
     /// Forgets a key of which nothing is parked any more.
     mutating func retire(_ key: EventKey) {
         pending.keys.updateValue(nil, forKey: key)
+        errandKeys.remove(key)
         totals.keys -= 1
         if totals.keys == 0 { totals.oldest = nil }
         leave(key, due: nil)

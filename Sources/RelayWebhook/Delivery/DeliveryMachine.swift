@@ -92,6 +92,8 @@ struct DeliveryMachine: Sendable {
     var leftSinceLook: Set<EventKey> = []
     var retiredSinceLook: Set<EventKey> = []
     var isLooking = false
+    /// What requests have parked in this pass. Delayed events, which may wait for months, do not hold requests up.
+    var errandKeys: Set<EventKey> = []
     /// Keys whose parked events could not be read though the store answers, and how often in a row.
     var unreadable: [EventKey: Int] = [:]
 

@@ -101,7 +101,7 @@ final class DeliveryPass: Sendable {
         }
     }
 
-    var parkedKeys: Int { state.withLock { $0.machine.totals.keys } }
+    var parkedByErrands: Int { state.withLock { $0.machine.errandKeys.count } }
 
     var hasUnsettled: Bool { state.withLock { !$0.machine.isLevel } }
 

@@ -58,6 +58,38 @@ extension Integration {
             }
         }
 
+        @Test("a paused destination hears `resume` behind a long row of events for it", .timeLimit(.minutes(10)))
+        func paused() async throws {
+            try await HookRig.with { hook in
+                let rig = hook.rig
+                let relay = try hook.several(
+                    ["hook", "ledger"],
+                    [
+                        "DESTINATION_LEDGER_URL": rig.url, "COMPENSATION_EVENT": "true",
+                        "DESTINATION_HOOK_TYPES": "*.undeliverable",
+                    ])
+                try await relay.start()
+                try await relay.waitUntilStreaming()
+                #expect(try await relay.command(["pause", "hook"]).exitCode == 0)
+                let count = 200
+                try await rig.insert(
+                    (0..<count).map {
+                        outboxDocument(.integer($0), key: "k\($0)", payload: ["n": .integer($0)])
+                            .appending("occurredAt", .date(.max))
+                    })
+                try await waiting(for: "requests for the webhook", within: .seconds(60)) {
+                    try await rig.find("outbox_relay_requests", sort: ["_id": 1]).count >= count ? true : nil
+                }
+                let resumed = try await relay.command(["resume", "hook"])
+                #expect(resumed.exitCode == 0, "\(resumed.output)\(resumed.error)")
+                let began = ContinuousClock.now
+                try await hook.receiver.waitForAccepted(count, within: .seconds(60))
+                let took = began.duration(to: .now)
+                #expect(took < .seconds(40), "one a second would take minutes; it took \(took)")
+                await relay.terminate()
+            }
+        }
+
         @Test("killed in the middle, every dead letter of a queue is there once", .timeLimit(.minutes(10)))
         func killed() async throws {
             try await HookRig.with { hook in
