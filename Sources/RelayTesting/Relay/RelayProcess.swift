@@ -1,8 +1,8 @@
 import Foundation
 import Synchronization
 
-/// The real `outbox-relay` as a process of its own, with an environment of its own. It ends with the last reference
-/// and with this process.
+/// The real `outbox-relay` as a process of its own, with an environment of its own. It ends with the last reference,
+/// which is the last mention of it, not the end of a scope (the compiler lets arrays go early), and with this process.
 ///
 ///     let relay = try RelayProcess(folder: folder, environment: servers.relayEnvironment())
 ///     try await relay.start()
