@@ -66,6 +66,10 @@ enum Contradictions {
                 ConfigurationTable.Destination.claimCheck.variable, ConfigurationTable.Source.cleanup.variable,
                 destination, if: destination.claimCheck != nil && review.settings.source.cleanup == .delete,
                 "sends references to documents that `delete` removes")
+            + review.conflict(
+                ConfigurationTable.Destination.claimCheck.variable, ConfigurationTable.Source.kind.variable,
+                destination, if: destination.claimCheck != nil && review.settings.source.kind != .outbox,
+                "sends references to documents of an outbox; no other document holds an event as it was")
             + webhook(destination, review)
     }
 }

@@ -80,7 +80,8 @@ public struct QueueAdoption: Sendable {
         guard positions[old] != nil else { return .missing }
         let letters = try await connection.query(
             PGStatement(
-                "SELECT EXISTS (SELECT FROM \(schema).dead_letters WHERE pipeline = $1) AS found", [.text(new)]))
+                "SELECT EXISTS (SELECT FROM \(schema).dead_letters WHERE pipeline = $1) "
+                    + "OR EXISTS (SELECT FROM \(schema).delayed WHERE pipeline = $1) AS found", [.text(new)]))
         if (positions[new] ?? 0) > 0 || letters[0, "found"] == "t" { return .hasDelivered }
         return nil
     }

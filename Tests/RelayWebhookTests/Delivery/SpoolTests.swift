@@ -38,7 +38,7 @@ struct SpoolTests {
         }
     }
 
-    @Test("through an outage the checkpoint goes on, everything is parked, and follows in order", arguments: [3, 300])
+    @Test("through an outage the checkpoint goes on, everything is parked, and follows in order", arguments: [40, 300])
     func outage(keys: Int) async throws {
         let rig = rig(1500, keys: keys, down: true, spool: 1 << 30)
         rig.status.update { $0.oplogShare = 0.9 }
@@ -51,7 +51,7 @@ struct SpoolTests {
             store.contents.stored.checkpoint?.ordinal == 1500 ? true : nil
         }
         let contents = store.contents
-        #expect(contents.parked.count == 1500 && contents.keys.count == keys)
+        #expect(contents.parked.count == 1500 && contents.keys.count == Set(rig.events.map(\.key)).count)
         #expect(contents.parkedBytes == contents.parked.values.reduce(0) { $0 + Int64($1.event.byteCount) })
         #expect(status.snapshot.isSpooling && status.snapshot.breaker != .closed)
         rig.receiver.behave { $0.isDown = false }
