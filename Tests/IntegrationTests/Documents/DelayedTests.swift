@@ -52,6 +52,32 @@ extension Integration {
             #expect(relay.isRunning)
         }
 
+        @Test(
+            "one that the queue refuses when it is due is a dead letter, and the others come", .timeLimit(.minutes(10)))
+        func refused() async throws {
+            let rig = try await Rig()
+            let relay = try await rig.streamingRelay()
+            try await rig.sql("ALTER TABLE outbox_relay.events ADD CHECK (payload ->> 'n' <> '7')")
+            let due = Self.later(.seconds(1))
+            try await rig.insert((1...20).map { Self.document($0, .date(due)) })
+            try await rig.waitForRows(19)
+            try await rig.waitForDeadLetters(1)
+            let letters = try await rig.deadLetters()
+            #expect(letters.count == 1 && letters[0].eventID == "7" && letters[0].code == "refused", "\(letters)")
+            #expect(try await rig.value("SELECT count(*) FROM outbox_relay.delayed") == "0")
+            #expect(try await rig.value("SELECT max(position) FROM outbox_relay.events") == "19")
+            // Mended, it can be delivered after all.
+            try await rig.sql(
+                "DO $$ DECLARE c text; BEGIN SELECT conname INTO c FROM pg_constraint WHERE contype = 'c' "
+                    + "AND conrelid = 'outbox_relay.events'::regclass; "
+                    + "EXECUTE format('ALTER TABLE outbox_relay.events DROP CONSTRAINT %I', c); END $$")
+            let retried = try await relay.command(["dead-letters", "retry", "\(letters[0].id)"])
+            #expect(retried.exitCode == 0, "\(retried.output)\(retried.error)")
+            try await rig.waitForRows(20)
+            #expect(try await rig.events().last?.payload == "{\"n\":7}")
+            await relay.terminate()
+        }
+
         @Test("across a kill, each is delivered once", .timeLimit(.minutes(10)))
         func killed() async throws {
             let rig = try await Rig()

@@ -53,7 +53,9 @@ struct SpoolTests {
         let contents = store.contents
         #expect(contents.parked.count == 1500 && contents.keys.count == Set(rig.events.map(\.key)).count)
         #expect(contents.parkedBytes == contents.parked.values.reduce(0) { $0 + Int64($1.event.byteCount) })
-        #expect(status.snapshot.isSpooling && status.snapshot.breaker != .closed)
+        try await waiting(for: "the status to say so", within: .seconds(10)) {
+            status.snapshot.isSpooling && status.snapshot.breaker != .closed ? true : nil
+        }
         rig.receiver.behave { $0.isDown = false }
         _ = try await running
         #expect(store.contents.parkedBytes == 0 && !status.snapshot.isSpooling)
