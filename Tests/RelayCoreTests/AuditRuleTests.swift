@@ -44,6 +44,10 @@ import Testing
         #expect(verdict(webhook, event(), at: reach(3001)) == .unprovable)
         #expect(verdict(webhook, event(isMarked: true), at: reach(3001)) == .delivered)
         #expect(verdict(queue, event(nil), at: reach(3001)) == .unprovable, "nothing to look for")
+        // A mark follows from the checkpoint: it does not make up for a row that has to be there.
+        #expect(verdict(queue, event(isMarked: true), at: reach(3001)) == .lost)
+        #expect(verdict(queue, event(isMarked: true, time: 999_999), at: reach(3001)) == .delivered, "dropped since")
+        #expect(verdict(queue, event(isMarked: true, time: nil), at: reach(3001)) == .delivered)
         // The same second is not behind it.
         #expect(verdict(queue, event(time: nil), at: reach(3000)) == .inFlight)
         // Made long before the checkpoint, it was committed before, whenever it was seen.

@@ -74,12 +74,18 @@ public struct AuditRule: Sendable {
         case nil: break
         }
         if event.isEvent, !event.passes { return .filtered }
-        if event.isMarked { return .delivered }
         if let skippedBefore, let time = event.time, time < skippedBefore { return .skipped }
-        guard hasPassed(event, reach, seen) else { return .inFlight }
+        // A queue keeps what it was given. A mark only says that the checkpoint had passed the event: where there would
+        // have to be a row and is none, it proves nothing.
+        if event.isMarked, event.id == nil || !keepsRecords || mayBeDropped(event) { return .delivered }
+        guard event.isMarked || hasPassed(event, reach, seen) else { return .inFlight }
         if event.id == nil || !keepsRecords { return .unprovable }
-        if let keptSince, event.time.map({ $0 < keptSince }) ?? true { return .unprovable }
-        return .lost
+        return mayBeDropped(event) ? .unprovable : .lost
+    }
+
+    private func mayBeDropped(_ event: Event) -> Bool {
+        guard let keptSince else { return false }
+        return event.time.map { $0 < keptSince } ?? true
     }
 
     private func hasPassed(_ event: Event, _ reach: PipelineReach, _ seen: ClusterTime?) -> Bool {
