@@ -36,7 +36,7 @@ struct CleanupLease: Sendable {
         if lease["session"]?.uuid == session { return true }
         // A cleaner that was killed leaves its transaction open for a minute, and what it was to clean up locked.
         try Self.end(lease, on: connection)
-        try connection.write(
+        let named = try connection.write(
             [
                 "update": StateCollection.leases.bson,
                 "updates": [
@@ -46,7 +46,8 @@ struct CleanupLease: Sendable {
                     ]
                 ], "maxTimeMS": 4000, "writeConcern": ["w": "majority", "wtimeout": 4000],
             ], on: database)
-        return true
+        // Lost meanwhile: whoever has it now ends the session that the lease names, which must not be another's.
+        return named["n"]?.int == 1
     }
 
     /// Ends the session of whoever cleans, or did: its open transaction is undone. It begins another one.

@@ -76,7 +76,11 @@ public final class MongoSource: Source {
         let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: document.count, alignment: 1)
         defer { bytes.deallocate() }
         bytes.copyBytes(from: document)
-        try await maker.decode(kept: UnsafeRawBufferPointer(bytes), into: batch)
+        do {
+            try await maker.decode(kept: UnsafeRawBufferPointer(bytes), into: batch)
+        } catch let failure as MongoFailure {
+            throw failure.described(doing: "reading \(namespace)", needing: grant)
+        }
         return batch
     }
 
