@@ -19,15 +19,13 @@ struct ArrayLengths: Sendable {
     mutating func forget(_ key: [UInt8]) { lengths[key] = nil }
 
     /// Takes note of an update.
-    /// - Parameter touched: whether it says anything of the array.
     /// - Returns: whether it has appended to the known end, and nothing else.
-    mutating func follow(_ update: EmbeddedUpdate, of key: [UInt8], touched: Bool) -> Bool {
+    mutating func follow(_ update: EmbeddedUpdate, of key: [UInt8]) -> Bool {
         switch update {
-        case .nothing:
-            if touched { forget(key) }
+        case .untouched: break
+        case .nothing, .unclear: forget(key)
         case .replaced(let array):
             if let array = array.array { note(array, of: key) } else { forget(key) }
-        case .unclear: forget(key)
         case .pushed(let elements):
             guard let known = lengths[key] else { return false }
             let places = elements.map(\.index).sorted()

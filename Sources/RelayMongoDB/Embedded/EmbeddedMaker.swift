@@ -78,9 +78,9 @@ final class EmbeddedMaker: EventMaker {
         case .update:
             guard let description = field(.updateDescription)?.document else { return owe(owner, change, nil, batch) }
             let update = try EmbeddedUpdate(description, path: path)
-            let isAppended = lengths.follow(update, of: Self.key(owner), touched: try touches(description))
+            let isAppended = lengths.follow(update, of: Self.key(owner))
             switch update {
-            case .nothing: return
+            case .untouched, .nothing: return
             case .replaced(let array): owe(owner, change, array.array, batch)
             case .unclear: owe(owner, change, nil, batch)
             case .pushed(let elements):
@@ -96,24 +96,6 @@ final class EmbeddedMaker: EventMaker {
 
     /// Whether ids of elements belong to one collection only, so that the state store can be asked by them.
     private var isAlone: Bool { shape.collection != nil }
-
-    /// Whether an update says anything of the array, or of what is around it.
-    private func touches(_ description: BSONView) throws -> Bool {
-        for list in ["updatedFields", "removedFields", "truncatedArrays"] {
-            guard let value = try description.value(list), var elements = (value.document ?? value.array)?.elements
-            else { continue }
-            while let element = try elements.next() {
-                let name: String
-                switch list {
-                case "updatedFields": name = element.name
-                case "removedFields": name = element.value.string ?? ""
-                default: name = try element.value.document?.value("field")?.string ?? ""
-                }
-                if name == path || name.hasPrefix(path + ".") || path.hasPrefix(name + ".") { return true }
-            }
-        }
-        return false
-    }
 
     func take(
         existing document: BSONView, of collection: String, time: Int64, mayRepeat: Bool, into batch: EventBatch

@@ -7,6 +7,8 @@ import RelayCore
 /// `$push` with `$position`, `$slice` or `$sort`, and `$set` send the whole array. An update by a pipeline sends what
 /// differs: whole elements behind the end, sub-fields of elements within, `truncatedArrays` where it got shorter.
 enum EmbeddedUpdate {
+    /// It says nothing of the array, or of what is around it.
+    case untouched
     /// Nothing new is in the array.
     case nothing
     /// These elements were appended: their places, and their values.
@@ -23,7 +25,7 @@ enum EmbeddedUpdate {
         let prefix = path + "."
         var pushed: [(index: Int, value: BSONRawValue)] = []
         var whole: BSONRawValue?
-        var isUnclear = false
+        var (isUnclear, isTouched) = (false, false)
         if var fields = try description.value("updatedFields")?.document?.elements {
             while let field = try fields.next() {
                 let name = field.name
@@ -40,16 +42,26 @@ enum EmbeddedUpdate {
                     } else {
                         isUnclear = true
                     }
-                } else if path.hasPrefix(name + "."), let document = field.value.document {
+                } else if path.hasPrefix(name + ".") {
+                    isTouched = true
                     // A document around the array was set.
-                    whole = try document.value(atPath: String(path.dropFirst(name.count + 1)))
+                    if let document = field.value.document {
+                        whole = try document.value(atPath: String(path.dropFirst(name.count + 1)))
+                    }
                 }
             }
         }
         var isShortened = false
         if var arrays = try description.value("truncatedArrays")?.array?.elements {
             while let array = try arrays.next() {
-                if try array.value.document?.value("field")?.string == path { isShortened = true }
+                guard let name = try array.value.document?.value("field")?.string else { continue }
+                if name == path { isShortened = true }
+                if Self.concerns(name, path) { isTouched = true }
+            }
+        }
+        if !isTouched, var removed = try description.value("removedFields")?.array?.elements {
+            while let name = try removed.next()?.value.string {
+                if Self.concerns(name, path) { isTouched = true }
             }
         }
         if let whole {
@@ -57,7 +69,12 @@ enum EmbeddedUpdate {
         } else if isUnclear || (isShortened && !pushed.isEmpty) {
             self = .unclear
         } else {
-            self = pushed.isEmpty ? .nothing : .pushed(pushed)
+            self = !pushed.isEmpty ? .pushed(pushed) : isTouched ? .nothing : .untouched
         }
+    }
+
+    /// Whether the field `name` is the array, within it, or around it.
+    private static func concerns(_ name: String, _ path: String) -> Bool {
+        name == path || name.hasPrefix(path + ".") || path.hasPrefix(name + ".")
     }
 }
