@@ -50,7 +50,8 @@ public struct PipelineSnapshot: Sendable {
     public var lagEvents: Int?
     /// Seconds of oplog behind the checkpoint before the position is lost; nil without the privilege to look.
     public var oplogHeadroomSeconds: Double?
-    /// The same as a share of what the oplog holds, from 0 to 1; 1 as long as the oplog has room and drops nothing.
+    /// The same as a share of what the oplog holds, from 0 to 1; 1 as long as the oplog has room and drops nothing. Known
+    /// while a breaker is open.
     public var oplogShare: Double?
     /// The last failure, and when, in Unix seconds.
     public var lastError: String?

@@ -21,6 +21,8 @@ public struct OplogWatch: Sendable {
         while !Task.isCancelled {
             await reach()
             let window = try? await OplogWindow.read(connection)
+            // Only who waits for an endpoint asks how much is left of it.
+            let isFull = isAnyWaiting && window != nil ? await OplogWindow.isFull(connection) : nil
             for status in relay.pipelines {
                 status.update { snapshot in
                     guard let window, let settled = snapshot.settledTime else {
@@ -30,11 +32,16 @@ public struct OplogWatch: Sendable {
                     }
                     let headroom = max(0, Double(settled.seconds) - Double(window.oldest.seconds))
                     snapshot.oplogHeadroomSeconds = headroom
-                    snapshot.oplogShare = window.isFull ? min(1, headroom / max(1, window.seconds)) : 1
+                    snapshot.oplogShare = isFull.map { $0 ? min(1, headroom / max(1, window.seconds)) : 1 }
                 }
             }
             try? await Task.sleep(for: relay.hasReachedMongoDB ? Self.interval : .seconds(1))
         }
+    }
+
+    /// Whether a pipeline's breaker is open.
+    private var isAnyWaiting: Bool {
+        relay.pipelines.contains { $0.snapshot.breaker.map { $0 != .closed } ?? false }
     }
 
     private func reach() async {

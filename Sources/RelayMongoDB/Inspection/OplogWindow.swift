@@ -4,8 +4,6 @@ import RelayCore
 struct OplogWindow {
     var oldest: ClusterTime
     var newest: ClusterTime
-    /// Whether it drops its oldest entries for new ones; true where that cannot be seen.
-    var isFull: Bool
 
     /// Its length in seconds.
     var seconds: Double { Double(newest.seconds) - Double(oldest.seconds) }
@@ -22,21 +20,21 @@ struct OplogWindow {
         }
         do {
             guard let oldest = try await end(1), let newest = try await end(-1) else { return nil }
-            return OplogWindow(oldest: oldest, newest: newest, isFull: await isFull(connection) ?? true)
+            return OplogWindow(oldest: oldest, newest: newest)
         } catch let failure as MongoFailure where failure.isFromServer {
             return nil
         }
     }
 
-    /// Nil without the privilege `collStats`.
-    private static func isFull(_ connection: MongoConnection) async -> Bool? {
+    /// Whether it drops its oldest entries for new ones; true without the privilege `collStats` to see it.
+    static func isFull(_ connection: MongoConnection) async -> Bool {
         let stats = try? await connection.run(
             [
                 "aggregate": "oplog.rs", "pipeline": [["$collStats": ["storageStats": .document([:])]]],
                 "cursor": .document([:]), "maxTimeMS": 2000,
             ], on: "local"
         ).document[path: "cursor.firstBatch.0.storageStats"]?.document
-        guard let size = stats?["size"]?.int64, let most = stats?["maxSize"]?.int64 else { return nil }
+        guard let size = stats?["size"]?.int64, let most = stats?["maxSize"]?.int64 else { return true }
         return size >= most / 10 * 9
     }
 }
