@@ -5,7 +5,7 @@ extension SourceReading {
     func historyLost() async throws {
         guard let position else { return }
         let lost = LostHistory(connection, endpoint: endpoint)
-        let gap = try await lost.gap(behind: position)
+        var gap = try await lost.gap(behind: position)
         let options = source.options
         source.status.update { $0.historyGap = .init(from: gap.from.seconds, to: gap.to.seconds) }
         source.logger.error(
@@ -20,9 +20,10 @@ extension SourceReading {
                     + "\(LostHistory.text(gap.from)) to \(LostHistory.text(gap.to)) cannot be read from the stream any "
                     + "more. " + options.historyLostAdvice)
         }
-        var recorded = gap
-        if options.onHistoryLost == .skip, position.backlog != nil { recorded.to = gap.now }
-        try await lost.record(recorded, of: options.pipeline, policy: options.onHistoryLost)
+        // What was there at the first start can still be read, from where the scan has come to, as it is now: only what
+        // changed until then is lost.
+        if options.onHistoryLost == .skip, position.backlog != nil { gap.to = gap.now }
+        try await lost.record(gap, of: options.pipeline, policy: options.onHistoryLost)
         let next = Self.position(behind: gap, position, options)
         let batch = try await queue.checkOut(behind: next)
         submit(batch, at: next, sourceTime: nil, isLevel: false)
@@ -37,12 +38,8 @@ extension SourceReading {
         next.options = options.fingerprint
         if options.onHistoryLost == .skip {
             next.clusterTime = gap.to
-            // What was there at the first start can still be read, from where the scan has come to: only changes are lost.
-            if position.backlog != nil {
-                next.clusterTime = gap.now
-                next.backlog?.snapshot = gap.now
-                next.backlog?.catchingUpTo = nil
-            }
+            next.backlog?.snapshot = gap.to
+            next.backlog?.catchingUpTo = nil
             return next
         }
         // Where settled documents are removed or marked, all others are owed. A backlog was not read to its end. And an
