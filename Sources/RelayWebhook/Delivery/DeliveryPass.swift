@@ -253,17 +253,17 @@ final class DeliveryPass: Sendable {
     private func tick() async {
         var looks = 0
         while !state.withLock({ $0.isEnding }) {
-            let (isBusy, reads, owes) = state.withLock { state in
+            let (isBusy, reads, owes, error) = state.withLock { state in
                 let now = store.clock.moment
                 state.spoolIfNeeded(share: observer.oplogShare, now)
                 state.machine.review(now: now)
                 return (
                     state.machine.waitsForTime(now), state.machine.dueRoom(now: now) > 0,
-                    state.machine.owesStoppedTime(now)
+                    state.machine.owesStoppedTime(now), state.machine.spoolError(of: observer.destination)
                 )
             }
             dispatch()
-            if let error = state.withLock({ $0.machine.spoolError(of: observer.destination) }) { fail(error) }
+            if let error { fail(error) }
             if owes { toWrite.raise() }
             if reads { toRead.raise() }
             if looks % 16 == 0 { observer.show(state.withLock { $0.machine.summary }) }
