@@ -137,11 +137,7 @@ final class PipelineWorker {
 
     private func note(apart delivery: Delivery) {
         state = delivery.state
-        metrics.delivered.increment(by: delivery.delivered)
-        status.update {
-            $0.eventsDelivered += Int64(delivery.delivered)
-            $0.position = delivery.state.position
-        }
+        count(delivery)
     }
 
     private func deliver(_ batch: EventBatch) async throws {
@@ -345,6 +341,15 @@ final class PipelineWorker {
     }
 
     private func report(_ delivery: Delivery, of batch: EventBatch, took: Duration) {
+        count(delivery)
+        metrics.batchSize.record(batch.records.count)
+        metrics.batchDuration.recordNanoseconds(Int64(took / .nanoseconds(1)))
+        status.update { $0.eventsRead += Int64(batch.records.count) }
+        publishLag(batch)
+    }
+
+    /// What became of events, of the stream's or apart from it, for metrics, status and log.
+    private func count(_ delivery: Delivery) {
         let dead = delivery.deadLettered.values.reduce(0, +)
         metrics.delivered.increment(by: delivery.delivered)
         metrics.filtered.increment(by: delivery.filtered)
@@ -353,18 +358,14 @@ final class PipelineWorker {
             term.pipeline.logger.warning(
                 "documents dead-lettered", metadata: ["reason": "\(reason.rawValue)", "count": "\(count)"])
         }
-        metrics.batchSize.record(batch.records.count)
-        metrics.batchDuration.recordNanoseconds(Int64(took / .nanoseconds(1)))
         let position = delivery.state.position
         status.update {
-            $0.eventsRead += Int64(batch.records.count)
             $0.eventsDelivered += Int64(delivery.delivered)
             $0.eventsFiltered += Int64(delivery.filtered)
             $0.eventsDeadLettered += Int64(dead)
             $0.deadLetters += dead
             $0.position = position
         }
-        publishLag(batch)
     }
 
     private func publishLag(_ batch: EventBatch) {
