@@ -122,7 +122,7 @@ extension Integration.Sources {
             let rig = try await Rig()
             for name in ["orders", "carts"] { try await rig.run(["create": .string(name)]) }
             _ = try await rig.streamingRelay(["SOURCE_KIND": "changes", "SOURCE_COLLECTIONS": "*"])
-            let many = (0..<1000).map { BSONValue.document(["_id": .string("o\($0)"), "total": .integer($0)]) }
+            let many = (0..<9999).map { BSONValue.document(["_id": .string("o\($0)"), "total": .integer($0)]) }
             let writer = rig.servers.mongo.connect()
             try await writer.startTransaction()
             _ = try await writer.run(
@@ -130,11 +130,30 @@ extension Integration.Sources {
             _ = try await writer.run(
                 ["insert": "carts", "documents": [["_id": "c"]]], on: rig.database, inSession: true)
             try await writer.commitTransaction()
-            try await rig.waitForRows(1001)
+            try await rig.waitForRows(10_000, within: .seconds(60))
             let payloads = try await rig.events().map(Payload.of)
             #expect(Set(payloads.compactMap(\.transaction?.id)).count == 1)
-            #expect(payloads.compactMap(\.transaction?.order) == Array(0...1000))
+            #expect(payloads.compactMap(\.transaction?.order) == Array(0..<10_000))
             #expect(payloads.last?.collection == "carts")
+        }
+
+        @Test("an update of 6 MB comes whole, with the document and with what changed", .timeLimit(.minutes(10)))
+        func largeUpdate() async throws {
+            let rig = try await Rig()
+            let relay = try await rig.streamingRelay(Self.settings)
+            let text = String(repeating: "u", count: 6 << 20)
+            try await rig.insert([["_id": "a", "state": "new"]], into: "orders")
+            try await rig.run(Self.update("a", ["$set": ["text": .string(text)]]))
+            try await rig.run(Self.update("a", ["$set": ["state": "paid"]]))
+            try await rig.waitForRows(3, within: .seconds(60))
+            let lengths = try await rig.sql(
+                "SELECT length(payload -> 'updatedFields' ->> 'text'), length(payload -> 'after' ->> 'text'), "
+                    + "payload ->> 'truncated' FROM outbox_relay.events ORDER BY position"
+            ).rows
+            #expect(lengths.map { $0[0] } == [nil, "\(text.count)", nil], "\(lengths)")
+            #expect(lengths[1][1] == "\(text.count)" && lengths.allSatisfy { $0[2] == nil }, "\(lengths)")
+            #expect(try await rig.events().map(\.key) == ["a", "a", "a"])
+            await relay.terminate()
         }
 
         @Test(
