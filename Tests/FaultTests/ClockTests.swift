@@ -25,6 +25,7 @@ extension Faults {
                         // A jump by a day must not count.
                         "DESTINATION_BILLING_RETRY_FOR": "10m",
                     ].merging(clock.environment) { $1 })
+                let checker = QueueChecker(url: servers.postgres.url(database: queue))
                 try await relay.start()
                 load.receiver.behave(.someEvents(Lottery(0.01, seed: 4), .status(500)))
                 let working = Task { try await load.workload.run() }
@@ -33,10 +34,10 @@ extension Faults {
                 let epochs = try await relay.status().pipelines.map(\.epoch)
                 for days in [1, -2, 30, 0] {
                     try clock.jump(to: .seconds(86_400 * days))
-                    let before = try await QueueChecker(url: servers.postgres.url(database: queue)).count()
+                    let before = try await checker.count()
                     try await load.progress(by: 200)
                     try await waiting(for: "the queue to go on", within: .seconds(30)) {
-                        try await QueueChecker(url: servers.postgres.url(database: queue)).count() > before ? true : nil
+                        try await checker.count() > before ? true : nil
                     }
                 }
                 #expect(try await relay.status().pipelines.map(\.epoch) == epochs, "the leases never changed hands")
@@ -53,7 +54,6 @@ extension Faults {
                 // Its timestamps are as wrong as its calendar, so that nothing is signed here.
                 let lost = (report.missing.count, report.unknown.count, report.orderViolations.count)
                 #expect(lost == (0, 0, 0), "\(report)")
-                let checker = QueueChecker(url: servers.postgres.url(database: queue))
                 try await checker.waitForRows(record.committed.count, within: .seconds(30))
                 let rows = try await checker.check(record.committed, aborted: record.aborted)
                 #expect(rows.isExact, "\(rows)")

@@ -21,13 +21,8 @@ struct WebhookLoad: Sendable {
         _ body: (WebhookLoad) async throws -> Void
     ) async throws {
         try await TestServers.with(mongo: mongo) { servers in
-            let receiver = try await WebhookReceiver.start(secrets: [secret])
-            do {
+            try await WebhookReceiver.with(secrets: [secret]) { receiver in
                 try await body(try await WebhookLoad(servers, receiver, events: events, rate: rate, keys: keys))
-                await receiver.stop()
-            } catch {
-                await receiver.stop()
-                throw error
             }
         }
     }

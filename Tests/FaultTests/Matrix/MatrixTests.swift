@@ -10,13 +10,8 @@ extension Faults {
             arguments: MatrixSource.allCases)
         func killed(_ source: MatrixSource) async throws {
             try await TestServers.with { servers in
-                let receiver = try await WebhookReceiver.start(secrets: [WebhookLoad.secret])
-                do {
+                try await WebhookReceiver.with(secrets: [WebhookLoad.secret]) { receiver in
                     try await Self.run(source, servers, receiver)
-                    await receiver.stop()
-                } catch {
-                    await receiver.stop()
-                    throw error
                 }
             }
         }

@@ -9,30 +9,18 @@ extension Integration.Sources {
     struct History {
         /// Writes to another collection until the oplog no longer holds what it held.
         private static func rollOver(_ rig: Rig) async throws {
-            let connection = rig.servers.mongo.connect()
-            func oldest() async throws -> BSONValue? {
-                try await connection.run(
-                    ["find": "oplog.rs", "sort": ["$natural": 1], "limit": 1, "singleBatch": true], on: "local"
-                ).document[path: "cursor.firstBatch.0.ts"]
-            }
-            let before = try await oldest()
+            let before = try await rig.oldestInOplog()
             let marker = try await rig.servers.mongo.run(["hello": 1], on: "admin")["operationTime"]?.timestamp
             let text = BSONValue.string(String(repeating: "x", count: 1 << 20))
             try await waiting(for: "the oplog to roll over", within: .seconds(120)) {
                 for _ in 0..<8 { try await rig.insert([["text": text]], into: "filler") }
-                guard let now = try await oldest(), now != before, let seconds = now.timestamp, let marker else {
-                    return nil as Bool?
-                }
-                return (seconds.seconds, seconds.increment) > (marker.seconds, marker.increment) ? true : nil
+                guard let now = try await rig.oldestInOplog(), now != before, let marker else { return nil as Bool? }
+                return (now.seconds, now.increment) > (marker.seconds, marker.increment) ? true : nil
             }
         }
 
-        /// Servers with an oplog that is soon full, and checkpoints often: the oplog is cut behind the last one.
         private static func small(_ body: (TestServers) async throws -> Void) async throws {
-            var options = MongoOptions()
-            options.oplogMegabytes = 8
-            options.arguments = ["--syncdelay", "1"]
-            try await TestServers.with(mongo: options, body)
+            try await TestServers.with(mongo: .shortOplog, body)
         }
 
         @Test("an oplog that rolled over is made up for from the outbox, exactly once", .timeLimit(.minutes(10)))

@@ -6,27 +6,10 @@ extension Integration.Sources {
     /// A webhook that stays away longer than the oplog reaches.
     @Suite("an outage longer than the oplog", .serialized)
     struct Spool {
-        /// Servers with an oplog that is soon full, and checkpoints often: the oplog is cut behind the last one.
         private static func small(_ body: (TestServers, WebhookReceiver) async throws -> Void) async throws {
-            var options = MongoOptions()
-            options.oplogMegabytes = 8
-            options.arguments = ["--syncdelay", "1"]
-            try await TestServers.with(mongo: options) { servers in
-                let receiver = try await WebhookReceiver.start()
-                do {
-                    try await body(servers, receiver)
-                    await receiver.stop()
-                } catch {
-                    await receiver.stop()
-                    throw error
-                }
+            try await TestServers.with(mongo: .shortOplog) { servers in
+                try await WebhookReceiver.with { try await body(servers, $0) }
             }
-        }
-
-        private static func oldest(_ rig: Rig) async throws -> BSONTimestamp? {
-            try await rig.servers.mongo.connect().run(
-                ["find": "oplog.rs", "sort": ["$natural": 1], "limit": 1, "singleBatch": true], on: "local"
-            ).document[path: "cursor.firstBatch.0.ts"]?.timestamp
         }
 
         private static func settings(_ receiver: WebhookReceiver) -> [String: String] {
@@ -74,7 +57,7 @@ extension Integration.Sources {
                         await relay.kill()
                         try await relay.start()
                     }
-                    guard let oldest = try await Self.oldest(rig) else { return false }
+                    guard let oldest = try await rig.oldestInOplog() else { return false }
                     return oldest.seconds > start.seconds + 8
                 }
                 let status = try await relay.status().pipelines[0]

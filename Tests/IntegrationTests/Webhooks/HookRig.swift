@@ -21,15 +21,9 @@ struct HookRig: Sendable {
     static func with<Answer: Sendable>(
         secrets: [String] = [secret], keeping: Int = 0, _ body: (HookRig) async throws -> Answer
     ) async throws -> Answer {
-        let hook = try await HookRig(
-            rig: Rig(), receiver: WebhookReceiver.start(secrets: secrets, keeping: keeping))
-        do {
-            let answer = try await body(hook)
-            await hook.receiver.stop()
-            return answer
-        } catch {
-            await hook.receiver.stop()
-            throw error
+        let rig = try await Rig()
+        return try await WebhookReceiver.with(secrets: secrets, keeping: keeping) { receiver in
+            try await body(HookRig(rig: rig, receiver: receiver))
         }
     }
 
